@@ -1,0 +1,1 @@
+"""The business and the systems. Knows no Celery."""

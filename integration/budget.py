@@ -1,0 +1,158 @@
+"""The gate before every remote system: its quotas, spent by lane precedence, and its breaker. Both live in SQL.
+
+Quotas are kept as a sliding sum over tenths of their window, so that no window of the remote's own, wherever it begins,
+sees more than it allows. A lower lane is refused while the reserve of the higher ones is at stake.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from integration.errors import Unavailable
+from integration.store import Store, Transaction, exceptions, spending
+
+LANES = ("orders", "shipments", "returns", "stock", "finance")
+"""Lane order is precedence: in the queues and here."""
+
+KEPT_FOR_HIGHER_LANES = {"orders": 0.0, "shipments": 0.1, "returns": 0.2, "stock": 0.3, "finance": 0.5}
+"""The part of a quota that a lane leaves alone, because a higher lane may need it in this window."""
+
+TENTHS = 10
+OUTAGE_TYPES = ("CONNECTION_DOWN", "CONNECTION_AUTH")
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `units` of `measure` in any `window`."""
+
+    measure: str
+    units: int
+    window: timedelta
+
+    @property
+    def name(self) -> str:
+        return f"{self.measure}/{int(self.window.total_seconds() * 1000)}ms"
+
+    def slot(self, at: datetime) -> int:
+        return int(at.timestamp() * TENTHS / self.window.total_seconds())
+
+    def slot_starts(self, slot: int) -> datetime:
+        return datetime.fromtimestamp(slot * self.window.total_seconds() / TENTHS, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """When a breaker opens and for how long."""
+
+    failures: int = 5
+    open_for: timedelta = timedelta(seconds=30)
+    auth_open_for: timedelta = timedelta(seconds=60)
+    probe_takes: timedelta = timedelta(seconds=20)
+    throttle_default: timedelta = timedelta(seconds=5)
+    throttle_most: timedelta = timedelta(hours=1)
+
+
+class Gate:
+    """Everything that must be asked before a call to one system, and told after it."""
+
+    def __init__(self, store: Store, system: str, quotas: tuple[Quota, ...] = (), terms: Terms | None = None) -> None:
+        self.store = store
+        self.system = system
+        self.quotas = quotas
+        self.terms = terms or Terms()
+        self._ill = True  # unknown at start: the first success clears what an earlier process left open
+
+    def enter(self, lane: str, costs: Mapping[str, int]) -> None:
+        """Spend `costs` (measure to units) or raise `Unavailable` with the wait until it may be tried again."""
+        if not self.quotas:
+            with self.store.read() as tx:
+                shut = self._shut(tx)
+            if shut is None:
+                return
+        with self.store.write("budget") as tx:
+            shut = self._shut(tx)
+            if shut is not None and not spending.take_probe(tx, self.system, self.terms.probe_takes):
+                raise shut
+            for quota in self.quotas:
+                self._spend(tx, quota, lane, costs.get(quota.measure, 0))
+
+    def _shut(self, tx: Transaction) -> Unavailable | None:
+        """Why no call may be made now, if so. An open breaker past its time lets one probe through: see `enter`."""
+        row = spending.breaker_of(tx, self.system)
+        if row is None or row.closed_until is None:
+            return None
+        wait = row.closed_until - tx.now
+        if row.open_since is None and wait <= timedelta(0):
+            return None
+        self._ill = True
+        return Unavailable(
+            f"{self.system} is {'unreachable' if row.open_since else 'throttling'}: no call before "
+            f"{row.closed_until:%H:%M:%S} UTC",
+            retry_after=max(wait, timedelta(seconds=1)),
+            system=self.system,
+            connection_wide=row.why if row.open_since else "",
+        )
+
+    def _spend(self, tx: Transaction, quota: Quota, lane: str, units: int) -> None:
+        if not units:
+            return
+        slot = quota.slot(tx.now)
+        spent, oldest = spending.used(tx, self.system, quota.name, slot - TENTHS - 1)
+        allowed = int(quota.units * (1 - KEPT_FOR_HIGHER_LANES[lane]))
+        if spent + units > max(allowed, 1):
+            free_at = quota.slot_starts((oldest if oldest is not None else slot) + TENTHS + 1)
+            raise Unavailable(
+                f"the {quota.measure} budget of {self.system} is spent for lane {lane}: {spent} of {allowed}",
+                retry_after=max(free_at - tx.now, timedelta(milliseconds=20)),
+                system=self.system,
+            )
+        spending.add(tx, self.system, quota.name, slot, lane, units)
+        spending.forget(tx, self.system, quota.name, slot - 2 * TENTHS)
+
+    def succeeded(self) -> None:
+        """An answer came. Clears failures; if the breaker had been open, its exception is resolved: the probe was green."""
+        if not self._ill:
+            return
+        with self.store.write("breaker") as tx:
+            spending.recover(tx, self.system)
+            exceptions.resolve_of_connection(tx, self.system, OUTAGE_TYPES, "verified: a call succeeded")
+        self._ill = False
+
+    def throttled(self, wait: timedelta | None) -> timedelta:
+        """The remote said 429: nobody calls before `wait` is over. Returns the wait that was kept to."""
+        kept = min(max(wait or self.terms.throttle_default, timedelta(seconds=1)), self.terms.throttle_most)
+        self._ill = True
+        with self.store.write("breaker") as tx:
+            spending.close_until(tx, self.system, tx.now + kept, why="", opens=False)
+        return kept
+
+    def failed(self) -> bool:
+        """No usable answer came. Returns True when this failure opened the breaker, or kept it open."""
+        self._ill = True
+        with self.store.write("breaker") as tx:
+            row = spending.breaker_of(tx, self.system)
+            opens = spending.count_failure(tx, self.system) >= self.terms.failures or bool(row and row.open_since)
+            if opens:
+                until = tx.now + self.terms.open_for
+                spending.close_until(tx, self.system, until, why="CONNECTION_DOWN", opens=True)
+        return opens
+
+    def unauthorised(self) -> None:
+        """The credentials were refused: stop at once, ask again once in a while."""
+        self._ill = True
+        with self.store.write("breaker") as tx:
+            until = tx.now + self.terms.auth_open_for
+            spending.close_until(tx, self.system, until, why="CONNECTION_AUTH", opens=True)
+
+
+def growth_plan() -> tuple[Quota, ...]:
+    """Centra's default plan, shared by all integrations of an environment (centra.dev, API rate limits)."""
+    ten, hour = timedelta(seconds=10), timedelta(hours=1)
+    return (
+        Quota("requests", 60, ten),
+        Quota("requests", 5_000, hour),
+        Quota("mutations", 20, ten),
+        Quota("mutations", 1_800, hour),
+        Quota("complexity", 250_000, ten),
+        Quota("complexity", 30_000_000, hour),
+    )

@@ -1,0 +1,1 @@
+"""Centra: storefront and order capture. Its words live in this folder."""

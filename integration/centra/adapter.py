@@ -1,0 +1,87 @@
+"""Centra as a `Storefront`."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+from integration.centra import wire
+from integration.centra.client import CentraClient
+from integration.domain.order import Order
+from integration.errors import Unavailable
+from integration.ports import Event, Fetched, Sighting
+
+PAGE = 100
+"""The largest page of orders seen working in public; Centra's own maximum is unconfirmed."""
+EVENTS = 200
+FETCH_COMPLEXITY = 60
+"""Our guess of what one order node costs of the complexity budget; Centra's answer tells the truth afterwards."""
+
+
+class Centra:
+    """One Centra instance. `fingerprint` turns bytes into a keyed hash."""
+
+    def __init__(
+        self, name: str, client: CentraClient, *, fingerprint: Callable[[bytes], str], updated_filter: bool = False
+    ) -> None:
+        self.name = name
+        self.client = client
+        self.fingerprint = fingerprint
+        self.updated_filter = updated_filter
+
+    def fetch(self, numbers: Sequence[str]) -> Mapping[str, Fetched]:
+        wanted = {"numbers": [int(n) for n in numbers], "limit": len(numbers)}
+        answer = self.client.read("orders", wanted, lane="orders", complexity=FETCH_COMPLEXITY * len(numbers))
+        return {str(node["number"]): self._fetched(node) for node in _rows(answer, "orders")}
+
+    def _fetched(self, node: Mapping[str, object]) -> Fetched:
+        content = wire.to_bytes(node)
+        mark = self.fingerprint(wire.substance(node))
+        stamp = str(node.get("updatedAt") or "")
+        try:
+            return Fetched(wire.read_order(self.name, node), content, mark, stamp)
+        except wire.BadOrder as error:
+            return Fetched(None, content, mark, stamp, problem=str(error))
+
+    def reread(self, content: bytes) -> Order:
+        return wire.read_order(self.name, wire.from_bytes(content))
+
+    def placed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
+        window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
+        name = "updated" if self.updated_filter else "placed"
+        rows = _rows(self.client.read(name, window, lane="orders", complexity=PAGE), "orders")
+        return _sightings(rows), len(rows) == PAGE
+
+    def stamps(self, numbers: Sequence[str]) -> Sequence[Sighting]:
+        wanted = {"numbers": [int(n) for n in numbers], "limit": len(numbers)}
+        return _sightings(_rows(self.client.read("stamps", wanted, lane="finance", complexity=len(numbers)), "orders"))
+
+    def events(self) -> Sequence[Event]:
+        rows = _rows(self.client.read("events", {"limit": EVENTS}, lane="orders", complexity=EVENTS), "events")
+        found = []
+        for row in rows:
+            seen = row.get("object")
+            number = seen.get("orderNumber") if isinstance(seen, dict) else None
+            found.append(Event(int(row["id"]), "" if number is None else str(number)))
+        return found
+
+    def confirm_events(self, ids: Collection[int]) -> None:
+        self.client.change("confirm_events", {"ids": sorted(ids)}, lane="orders")
+
+    def listen(self) -> None:
+        """Subscribe our integration's queue to orders; repeatable."""
+        self.client.change("listen", {}, lane="orders")
+
+    def check(self) -> str:
+        rows = _rows(self.client.read("rate_limits", {}, lane="orders"), "rateLimits")
+        told = (f"{r['type']} {r['remainingQuota']}/{r['quota']} per {r['intervalSeconds']}" for r in rows)
+        return "reachable; " + ", ".join(told)
+
+
+def _rows(answer: Mapping[str, object], name: str) -> list[dict[str, object]]:
+    rows = answer.get(name)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Unavailable(f"Centra answered without {name}")
+    return rows
+
+
+def _sightings(rows: Sequence[Mapping[str, object]]) -> list[Sighting]:
+    return [Sighting(str(row["number"]), str(row.get("updatedAt") or "")) for row in rows]

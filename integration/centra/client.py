@@ -1,0 +1,75 @@
+"""Centra's Integration API: one GraphQL endpoint, three kinds of error (centra.dev, Integration API)."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from integration.errors import Rejected, Unavailable, Unknown
+from integration.http import Http, Refused
+
+
+@cache
+def query(name: str) -> str:
+    """A document of `queries/` by file name."""
+    return (files(__package__) / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
+
+
+class CentraClient:
+    """Runs the documents of `queries/`. Reads cost one request; mutations one of each."""
+
+    def __init__(self, http: Http) -> None:
+        self.http = http
+
+    def read(self, name: str, variables: Mapping[str, object], *, lane: str, complexity: int = 0) -> dict[str, Any]:
+        """The `data` of a query. Partial data beside `errors` is never used. Raises `Unavailable` or `Rejected`."""
+        costs = {"requests": 1, "complexity": complexity}
+        return self._run(name, variables, lane=lane, writes=False, costs=costs)
+
+    def change(self, name: str, variables: Mapping[str, object], *, lane: str) -> dict[str, Any]:
+        """The payload of a mutation's single field, once its `userErrors` are empty. Raises `Rejected` when not."""
+        answer = self._run(name, variables, lane=lane, writes=True, costs={"requests": 1, "mutations": 1})
+        (payload,) = answer.values()
+        if payload["userErrors"]:
+            words = "; ".join(str(e.get("message")) for e in payload["userErrors"])
+            raise Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name}", evidence=words)
+        return dict(payload)
+
+    def _run(
+        self, name: str, variables: Mapping[str, object], *, lane: str, writes: bool, costs: Mapping[str, int]
+    ) -> dict[str, Any]:
+        body = {"query": query(name), "variables": dict(variables)}
+        try:
+            reply = self.http.call("POST", "/graphql", body, lane=lane, writes=writes, costs=costs)
+        except Refused as refused:
+            raise self._refused(name, refused.document, f"HTTP {refused.status}", refused.text) from refused
+        document = reply.document
+        if not isinstance(document, dict) or not ("data" in document or "errors" in document):
+            return self._nonsense(name, writes)
+        if document.get("errors"):
+            raise self._refused(name, document, "GraphQL errors", "")
+        data = document.get("data")
+        return data if isinstance(data, dict) else self._nonsense(name, writes)
+
+    def _nonsense(self, name: str, writes: bool) -> dict[str, Any]:
+        message = f"Centra answered {name} with something that is no GraphQL response"
+        raise Unknown(message) if writes else Unavailable(message, system=self.http.gate.system)
+
+    def _refused(self, name: str, document: Any, what: str, text: str) -> Exception:
+        """A missing permission concerns the connection, not one order; anything else is a changed contract."""
+        errors = document.get("errors") if isinstance(document, dict) else None
+        first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+        words = str(first.get("message") or text)[:500]
+        extensions = first.get("extensions")
+        category = extensions.get("category") if isinstance(extensions, dict) else None
+        if what == "HTTP 403" or category in ("authorization", "authentication"):
+            self.http.gate.unauthorised()
+            return Unavailable(
+                f"Centra refuses {name}: a permission is missing",
+                retry_after=self.http.gate.terms.auth_open_for,
+                system=self.http.gate.system,
+                connection_wide="CONNECTION_AUTH",
+            )
+        if errors and first.get("path"):
+            return Unavailable(f"Centra answered {name} in part", system=self.http.gate.system)
+        return Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name} ({what})", evidence=words)

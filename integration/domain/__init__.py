@@ -1,0 +1,1 @@
+"""The documents and their arithmetic: frozen dataclasses that know no database, no network and no vendor."""

@@ -1,0 +1,202 @@
+"""Fulfil as an `ERP`."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from integration.domain.order import Order
+from integration.domain.pricing import PricedOrder
+from integration.erp.fulfil import wire
+from integration.erp.fulfil.client import FulfilClient, UserError
+from integration.errors import Rejected, Unknown
+from integration.http import Http
+from integration.ports import Draft, EffectClass, Standing, Write
+from mappings import Mapping as Mapped
+
+PREFIX = "centra-"
+"""Begins every `channel_identifier` of ours: an order of ours is known by it, and a stranger's is left alone."""
+
+SEARCH_LAG = timedelta(seconds=20)
+"""How long after a doubtful call an absent order proves nothing. Unconfirmed; longer than any lag reported."""
+
+CALL_TAKES = timedelta(seconds=50)
+"""Bounds one call: the total time-out of `http.Timeouts` and a margin."""
+
+BATCH = 100
+"""References in one read-back: with up to five lines an order, one page of lines."""
+
+
+class Fulfil:
+    """One Fulfil tenant. `channels` are those our mapping posts to."""
+
+    def __init__(self, name: str, client: FulfilClient) -> None:
+        self.name = name
+        self.client = client
+
+    def reference(self, order_number: str) -> str:
+        return f"{PREFIX}{order_number}"
+
+    def number_of(self, reference: str) -> str:
+        number = reference.removeprefix(PREFIX)
+        return number if number != reference and number.isdigit() else ""
+
+    def items(self, skus: Collection[str]) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = dict.fromkeys(skus)
+        for batch in _batches(sorted(skus)):
+            domain = [["code", "in", batch]]
+            for row in self.client.search_read("product.product", domain, ("code", "active"), lane="orders"):
+                if row["code"] in found and row["active"]:
+                    found[row["code"]] = str(row["id"])
+        return found
+
+    def compose(self, order: Order, mapping: Mapped) -> Draft:
+        market = wire.market_of(order, mapping)
+        found = wire.priced(order, mapping)
+        reference = self.reference(order.number)
+        request = wire.order_request(reference, found, mapping)
+        body = {"channel": market.channel, "file": mapping.file, "order": request}
+        return Draft(
+            reference=reference,
+            request=body,
+            fingerprint=_fingerprint(body),
+            components=wire.our_components(request, order.currency),
+            carried=_carried(found),
+        )
+
+    def order_write(self, draft: Draft) -> Write:
+        return Write(
+            name="sales order",
+            effect_class=EffectClass.UNIQUE_KEY,
+            reference=draft.reference,
+            fingerprint=draft.fingerprint,
+            send=lambda: self._create(draft),
+            find=lambda: self._refs(draft.reference),
+            wait=SEARCH_LAG,
+            takes=CALL_TAKES,
+        )
+
+    def _create(self, draft: Draft) -> str:
+        request: Any = draft.request["order"]
+        try:
+            answer = self.client.call(
+                "sale.channel", "create_order", [draft.request["channel"], request], lane="orders", writes=True
+            )
+        except UserError as error:
+            if "unique" in error.words.lower():
+                raise Unknown("Fulfil says our order exists already") from error
+            raise wire.refusal(error.words, request, str(draft.request["file"])) from error
+        ref = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+        if isinstance(ref, dict):
+            ref = ref.get("id")
+        if not isinstance(ref, int) or isinstance(ref, bool):
+            raise Unknown("Fulfil accepted the order in a form that names no id")
+        return str(ref)
+
+    def _refs(self, reference: str) -> list[str]:
+        domain = [["channel_identifier", "=", reference]]
+        rows = self.client.search_read("sale.sale", domain, ("state",), lane="orders")
+        return [str(row["id"]) for row in rows]
+
+    def cancel_write(self, reference: str, ref: str) -> Write:
+        return Write(
+            name="cancellation",
+            effect_class=EffectClass.UNIQUE_KEY,
+            reference=reference,
+            fingerprint=f"cancel {ref}",
+            send=lambda: self._cancel(ref),
+            find=lambda: [ref] if self._state(ref) in ("cancel", "cancelled") else [],
+            wait=timedelta(0),
+            takes=CALL_TAKES * 3,
+        )
+
+    def _state(self, ref: str) -> str:
+        (row,) = self.client.search_read("sale.sale", [["id", "=", int(ref)]], ("state",), lane="orders")
+        return str(row["state"])
+
+    def _cancel(self, ref: str) -> str:
+        """Cancel the shipments, then the sale: the order of calls seen in production (Fulfil's own rule is unconfirmed)."""
+        if self._state(ref) in ("cancel", "cancelled"):
+            return ref
+        try:
+            sale = next(self.client.search_read("sale.sale", [["id", "=", int(ref)]], ("shipments",), lane="orders"))
+            for shipment in sale["shipments"]:
+                self.client.act("stock.shipment.out", str(shipment), "cancel", lane="orders")
+            self.client.act("sale.sale", ref, "cancel", lane="orders")
+        except UserError as error:
+            if self._state(ref) in ("cancel", "cancelled"):
+                return ref
+            message = "cancelled in Centra, but Fulfil will not cancel it any more"
+            raise Rejected("ORDER_CANCEL_TOO_LATE", "fulfil:cancel", message, evidence=error.words) from error
+        return ref
+
+    def standing(self, references: Collection[str]) -> Mapping[str, Sequence[Standing]]:
+        found: dict[str, list[Standing]] = {reference: [] for reference in references}
+        for batch in _batches(sorted(references)):
+            sales = list(
+                self.client.search_read(
+                    "sale.sale", [["channel_identifier", "in", batch]], wire.SALE_FIELDS, lane="orders"
+                )
+            )
+            lines = self._lines([sale["id"] for sale in sales])
+            for sale in sales:
+                found[sale["channel_identifier"]].append(self._standing(sale, lines.get(sale["id"], [])))
+        return found
+
+    def _lines(self, sales: Sequence[int]) -> dict[int, list[Mapping[str, Any]]]:
+        lines: dict[int, list[Mapping[str, Any]]] = {}
+        if sales:
+            for row in self.client.search_read("sale.line", [["sale", "in", sales]], wire.LINE_FIELDS, lane="orders"):
+                lines.setdefault(row["sale"], []).append(row)
+        return lines
+
+    def _standing(self, sale: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Standing:
+        return Standing(
+            ref=str(sale["id"]),
+            reference=str(sale["channel_identifier"]),
+            number=str(sale["number"] or ""),
+            life=wire.LIVES.get(str(sale["state"]), "draft"),
+            components=wire.their_components(sale, lines) if lines else {},
+            stamp=str(sale["write_date"] or sale["create_date"]),
+            problem="a channel exception holds the order" if sale["has_channel_exception"] else "",
+        )
+
+    def changed_since(self, since: datetime) -> Sequence[Standing]:
+        domain = [
+            ["channel_identifier", "like", f"{PREFIX}%"],
+            ["OR", [["write_date", ">", since]], [["create_date", ">", since]]],
+        ]
+        rows = self.client.search_read("sale.sale", domain, wire.SALE_FIELDS, lane="finance")
+        return [self._standing(sale, []) for sale in rows]
+
+    def check(self) -> str:
+        told = self.client.call("res.user", "get_preferences", [True], lane="orders")
+        return f"reachable; acting as a user with {len(told) if isinstance(told, dict) else 0} preferences"
+
+
+def connect(name: str, http: Http) -> Fulfil:
+    """The adapter of a connection: what a mapping file's `adapter` line names must have this function."""
+    return Fulfil(name, FulfilClient(http))
+
+
+def headers(token: str) -> dict[str, str]:
+    """How a personal access token travels."""
+    return {"X-API-KEY": token}
+
+
+def _batches(values: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(values), BATCH):
+        yield list(values[start : start + BATCH])
+
+
+def _fingerprint(body: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _carried(found: PricedOrder) -> dict[str, str]:
+    """Every discount by itself: it lives inside unit prices in Fulfil, and stays visible in the proof."""
+    return {
+        f"discount {i} {discount.type} ({kind})": str(discount.amount)
+        for i, (discount, kind) in enumerate(found.discounts, 1)
+    }

@@ -1,0 +1,87 @@
+"""Everything about Centra that nobody confirms, as one set of switches with a default each."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass
+class CentraSwitches:
+    """One Centra instance's behaviour where public documentation is silent or contradicts itself.
+
+    Every field is **unconfirmed** unless its text says otherwise.
+    """
+
+    time_zone: str = "Europe/Stockholm"
+    """IANA zone of every date Centra shows. That there is one zone per instance is documented; which one is ours."""
+
+    bad_token_status: int = 401
+    """Unconfirmed: HTTP status for a wrong or expired token (401, or 200 with `errors`)."""
+
+    updated_at_filter: bool = True
+    """Unconfirmed: whether `OrderFilter.updatedAt` exists. Off: asking for it is a validation error."""
+
+    events_enabled: bool = True
+    """Documented as off until Centra turns it on per instance; unconfirmed for any given client. Off: no event is
+    made, the queries still answer."""
+
+    limits: str = "off"
+    """Rate limits: "off", or the plan's name "growth" or "enhanced" (the plans' figures are documented)."""
+
+    retry_after: str = "timestamp"
+    """Unconfirmed: form of `Retry-After`: "timestamp" (epoch seconds, the likeliest reading), "seconds" or
+    "http-date"."""
+
+    limit_default: int = 100
+    """Unconfirmed: rows of a list when `limit` is left out."""
+
+    limit_maximum: int = 200
+    """Unconfirmed: the largest `limit`."""
+
+    limit_overrun: str = "error"
+    """Unconfirmed: a larger `limit` is an "error", or silently cut: "clamp"."""
+
+    including_tax_default: bool = True
+    """Unconfirmed: what `lineValue` means without its argument."""
+
+    bundle_lines: str = "header"
+    """Unconfirmed: a bundle on an order is one line of the bundle product ("header") or its contents with the price
+    split in proportion ("parts")."""
+
+    cancelled_status: str = "CANCELLED"
+    """Unconfirmed: name of the cancelled status, "CANCELLED" or "DELETED" (two vendor schemas disagree)."""
+
+    held_orders_listed: bool = True
+    """Unconfirmed: whether `orders` lists orders on hold or waiting for payment (single look-ups always do)."""
+
+    autoconfirm: bool = False
+    """A store setting, documented; unconfirmed for any given client. On: an order is confirmed as it is placed."""
+
+    allocate_on: str = "confirm"
+    """Unconfirmed: stock is taken "confirm" (the vendor's text) or already at "placement"."""
+
+    capture_settles_after: float = 5.0
+    """Unconfirmed: seconds until an Adyen or Klarna capture request becomes a capture (days are possible)."""
+
+    confirm_events_again: str = "ignore"
+    """Unconfirmed: confirming an event that is gone: "ignore", or a "warning"."""
+
+    nested_list_weight: int = 5
+    """Unconfirmed: rows the complexity estimate assumes for a list without `limit`."""
+
+    webhook_delay: float = 0.2
+    """Unconfirmed: seconds Centra gathers changes before it calls a webhook."""
+
+    webhook_retry_delay: float = 10.0
+    """Unconfirmed: seconds before the first retry; each further one waits twice as long."""
+
+    app_version: str = "v1.60.0"
+    """The newest version named in the vendor's changelog; shown in `extensions.appVersion`."""
+
+    def change(self, words: dict[str, Any]) -> None:
+        """Set switches by name; raises `KeyError` naming the first unknown one and changes nothing."""
+        known = {field.name for field in fields(self)}
+        for name in words:
+            if name not in known:
+                raise KeyError(f"no switch named {name!r}; there are: {', '.join(sorted(known))}")
+        for name, value in words.items():
+            setattr(self, name, value)

@@ -1,0 +1,186 @@
+"""Which call a request to `/api/v2` is: its operation (the name faults and counts know it by), its document, its act."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from integration.sandbox.faults import Plan
+from integration.sandbox.fulfil_calls import Calls, terms
+from integration.sandbox.fulfil_models import FIELDS
+from integration.sandbox.fulfil_orders import Orders
+from integration.sandbox.fulfil_records import Records, Row
+from integration.sandbox.fulfil_seed import COMPANY
+from integration.sandbox.fulfil_states import SALE_METHODS, SHIPMENT_METHODS, States
+from integration.sandbox.fulfil_wire import Reply, answer, http_error, parsed
+
+ROOT = "/api/v2"
+_GENERIC = ("search", "search_read", "search_count", "read", "create", "write", "delete")
+_STATE_METHODS = {"sale.sale": set(SALE_METHODS), "stock.shipment.out": {*SHIPMENT_METHODS, "hold", "unhold"}}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to the API, its query and body parsed; `user` is the id of the token's user."""
+
+    verb: str
+    path: str
+    query: dict[str, list[str]]
+    body: Any
+    user: int
+
+    @property
+    def context(self) -> Row:
+        context = parsed(self.query["context"][0].encode()) if "context" in self.query else {}
+        return context if isinstance(context, dict) else {}
+
+
+@dataclass(frozen=True)
+class Call:
+    """`number` is the channel_identifier the call is about, when it says one; `act` does it."""
+
+    operation: str
+    number: str | None
+    act: Callable[[Plan | None], Reply]
+
+
+def query_of(text: str) -> dict[str, list[str]]:
+    return parse_qs(text, keep_blank_values=True)
+
+
+class Routes:
+    """The API's table of paths."""
+
+    def __init__(self, records: Records, calls: Calls, orders: Orders, states: States) -> None:
+        self._records, self._calls, self._orders, self._states = records, calls, orders, states
+
+    def find(self, request: Request) -> Call:
+        """The call; raises the 404 for an unknown path, model or method and the 405 for a wrong verb."""
+        parts = request.path.removeprefix(ROOT).strip("/").split("/")
+        if parts == ["test"]:
+            return Call("test", None, lambda plan: answer({"user": request.user}))
+        if parts[0] != "model" or not 2 <= len(parts) <= 4 or parts[1] not in FIELDS:
+            raise http_error(404)
+        model, rest = parts[1], parts[2:]
+        if not rest:
+            return self._collection(request, model)
+        if rest[0].isdigit():
+            return self._record(request, model, int(rest[0]), rest[1:])
+        if len(rest) == 1 and request.verb in ("PUT", "POST"):
+            return self._method(request, model, rest[0])
+        raise http_error(404 if len(rest) > 1 else 405)
+
+    def _collection(self, request: Request, model: str) -> Call:
+        if request.verb == "GET":
+            return Call("list", _filtered(request.query.get("filter")), lambda plan: self._list(request, model))
+        if request.verb == "POST":
+            rows = request.body if isinstance(request.body, list) else [request.body]
+            number = _text(rows[0].get("channel_identifier")) if rows and isinstance(rows[0], dict) else None
+            return Call("create", number, lambda plan: self._post(request, model, rows))
+        raise http_error(405)
+
+    def _list(self, request: Request, model: str) -> Reply:
+        words = {name: parsed(request.query[name][0].encode()) for name in ("filter", "order") if name in request.query}
+        domain = words.get("filter") or []
+        if domain and isinstance(domain[0], str):
+            domain = [domain]
+        filters = {"domain": domain, "order": words.get("order")}
+        try:
+            return answer(self._calls.listed(model, request.query, filters, request.context, request.user))
+        except ValueError as error:
+            raise http_error(400, str(error)) from error
+
+    def _post(self, request: Request, model: str, rows: list[Any]) -> Reply:
+        ids = self._calls.create(model, [rows], request.context, request.user)
+        return answer([{"id": id, "rec_name": self._records.get(model, id)["rec_name"]} for id in ids], 201)
+
+    def _record(self, request: Request, model: str, id: int, rest: list[str]) -> Call:
+        if rest:
+            if request.verb not in ("PUT", "POST") or len(rest) > 1 or rest[0] not in _STATE_METHODS.get(model, ()):
+                raise http_error(404)
+            return Call(rest[0], self._number(model, [id]), lambda plan: self._move(model, rest[0], [id]))
+        number = self._number(model, [id])
+        match request.verb:
+            case "GET":
+                return Call("get", number, lambda plan: self._get(request, model, id))
+            case "PUT" | "POST":
+                return Call("write", number, lambda plan: self._put(request, model, id))
+            case "DELETE":
+                return Call("delete", number, lambda plan: self._delete(request, model, id))
+        raise http_error(405)
+
+    def _get(self, request: Request, model: str, id: int) -> Reply:
+        fields = [part for word in request.query.get("fields", []) for part in word.split(",") if part]
+        return answer(self._calls.read(model, [[id], fields], request.context, request.user)[0])
+
+    def _put(self, request: Request, model: str, id: int) -> Reply:
+        self._calls.write(model, [[id], request.body], request.context, request.user)
+        return answer({"id": id, "rec_name": self._records.get(model, id)["rec_name"]})
+
+    def _delete(self, request: Request, model: str, id: int) -> Reply:
+        self._calls.delete(model, [[id]], request.context, request.user)
+        return Reply(204, b"")
+
+    def _method(self, request: Request, model: str, method: str) -> Call:
+        args, user = request.body, request.user
+        if method in _GENERIC:
+            act = getattr(self._calls, method)
+            number = self._sought(model, method, args)
+            return Call(method, number, lambda plan: answer(act(model, args, request.context, user)))
+        if (model, method) == ("sale.channel", "create_order"):
+            number = _text(args[1].get("channel_identifier")) if _is_order(args) else None
+            return Call(method, number, lambda plan: answer(self._orders.create_order(args, user, plan)))
+        if (model, method) == ("res.user", "get_preferences"):
+            return Call(method, None, lambda plan: answer(self._preferences(user)))
+        if method in _STATE_METHODS.get(model, ()):
+            ids = terms(args, "ids")[0]
+            ids = ids if isinstance(ids, list) else [ids]
+            return Call(method, self._number(model, ids), lambda plan: self._move(model, method, ids))
+        raise http_error(404, f"{model} has no method {method}.")
+
+    def _move(self, model: str, method: str, ids: list[Any]) -> Reply:
+        for row in [self._records.get(model, id) for id in ids]:
+            self._states.move(model, method, row)
+        return answer(None)
+
+    def _preferences(self, user: int) -> Row:
+        row = self._records.get("res.user", user)
+        channels = {name: row[name] for name in ("allowed_read_channels", "allowed_create_channels")}
+        return {"user": user, "company": COMPANY, "language": row["language"], "timezone": "UTC", **channels}
+
+    def _sought(self, model: str, method: str, args: Any) -> str | None:
+        if method.startswith("search"):
+            return _identifier(terms(args, "filters")[0])
+        if method == "create":
+            rows = terms(args, "vlist")[0]
+            return _text(rows[0].get("channel_identifier")) if rows and isinstance(rows[0], dict) else None
+        ids = terms(args, "ids")[0]
+        return self._number(model, ids) if isinstance(ids, list) else None
+
+    def _number(self, model: str, ids: list[Any]) -> str | None:
+        """The channel_identifier of the first sale or of the first shipment's sale."""
+        row = self._records.rows[model].get(ids[0]) if ids and isinstance(ids[0], int) else None
+        if row and model == "stock.shipment.out" and row["sales"]:
+            row = self._records.rows["sale.sale"].get(row["sales"][0])
+        return _text(row.get("channel_identifier")) if row else None
+
+
+def _is_order(args: Any) -> bool:
+    return isinstance(args, list) and len(args) > 1 and isinstance(args[1], dict)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _filtered(filters: list[str] | None) -> str | None:
+    return _identifier(parsed(filters[0].encode())) if filters else None
+
+
+def _identifier(domain: Any) -> str | None:
+    """The one channel_identifier a domain asks for by "="."""
+    if not isinstance(domain, list):
+        return None
+    if domain[:2] == ["channel_identifier", "="] and len(domain) == 3:
+        return _text(domain[2])
+    return next((found for part in domain if (found := _identifier(part))), None)

@@ -1,0 +1,87 @@
+"""What Fulfil does where its public pages are silent: one labelled switch for each open question."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+Mismatch = Literal["draft-with-exception", "refuse", "accept"]
+
+
+@dataclass
+class FulfilSwitches:
+    """Every behaviour here is unconfirmed. A client that is right under each setting needs no tenant to be right."""
+
+    process: Literal["at-once", "after-seconds", "stay-draft"] = "at-once"
+    """unconfirmed, default at-once: when an accepted order leaves draft by itself."""
+
+    process_seconds: float = 5.0
+    """unconfirmed, default 5: how long "after-seconds" takes."""
+
+    response: Literal["object", "list", "id"] = "object"
+    """unconfirmed, default object: what create_order answers, a Model object, a list with one, or a bare id."""
+
+    replay: Literal["return-old", "update"] = "return-old"
+    """unconfirmed, default return-old: what becomes of a known order sent again with other contents."""
+
+    total_mismatch: Mismatch = "draft-with-exception"
+    """unconfirmed, default draft-with-exception: `amount` differs from the lines and taxes (refuse = 400)."""
+
+    line_mismatch: Mismatch = "refuse"
+    """unconfirmed, default refuse: a line's `amount` differs from the rounded unit_price * quantity.
+
+    The other two keep Fulfil's own product, as the modules it grew from compute a line's amount.
+    """
+
+    tax_amount: Literal["given", "computed"] = "given"
+    """unconfirmed, default given: whether tax_amount is the sum of the tax lines sent or computed from the rates."""
+
+    unit_price_digits: int = 4
+    """unconfirmed, default 4: decimals a unit_price may have; more is refused with a 400."""
+
+    unknown_keys: Literal["refuse", "ignore"] = "refuse"
+    """unconfirmed, default refuse: words in an order that no public page explains (`discounts` among them)."""
+
+    unknown_gateway: Literal["refuse", "ignore"] = "refuse"
+    """unconfirmed, default refuse: a payment whose method is no gateway code; ignore = it is not recorded."""
+
+    cancel_processing: Literal["shipments-first", "never", "always"] = "shipments-first"
+    """unconfirmed, default shipments-first: when a processing sale can be cancelled (always = takes them along)."""
+
+    wrong_transition: Literal["refuse", "ignore"] = "refuse"
+    """unconfirmed, default refuse: a state method where the state does not allow it; upstream Tryton ignores it."""
+
+    state_writable: bool = False
+    """unconfirmed, default no: whether `write` may set a state."""
+
+    rate_limit: int = 0
+    """unconfirmed figure, default 0 (off): requests a second for one user; clients in the wild assume 9 or 10."""
+
+    retry_after: bool = True
+    """unconfirmed, default yes: whether a 429 for too many requests carries Retry-After."""
+
+    page_size: int = 500
+    """Rows a call may return before it is refused with a 429; 500 is what customers' code reports."""
+
+    uri_limit: int = 4000
+    """unconfirmed figure, default 4000: characters of a query string before a 414 (100 ids in a GET are known to fit)."""
+
+    def change(self, words: dict[str, Any]) -> None:
+        """Set several switches or none; raises `ValueError` naming a switch or value that does not exist."""
+        hints = get_type_hints(type(self))
+        for name, value in words.items():
+            if name not in hints:
+                raise ValueError(f"no switch named {name!r}; there are: {', '.join(f.name for f in fields(self))}")
+            if not _fits(value, hints[name]):
+                raise ValueError(f"{name} cannot be {value!r}; it is {hints[name]}")
+        for name, value in words.items():
+            setattr(self, name, value)
+
+    def words(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is hint

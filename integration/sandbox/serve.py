@@ -1,0 +1,154 @@
+"""Both sandbox systems on real ports of this machine: `python -m integration.sandbox.serve --orders 50`.
+
+Prints one line of JSON when ready (addresses, tokens, process id) and runs until SIGTERM or SIGINT.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from waitress.channel import ClientDisconnected
+from waitress.server import create_server
+
+from integration.sandbox.centra import DEFAULT_TOKEN, Centra
+from integration.sandbox.centra_orders import Order
+from integration.sandbox.centra_switches import CentraSwitches
+from integration.sandbox.clock import Clock, RealClock
+from integration.sandbox.faults import Drop, Hang
+from integration.sandbox.generator import Generator, Mishaps, Timeline, play
+
+App = Callable[[Any, Any], Iterable[bytes]]
+THREADS = 12
+"""Per system; a call under a time-out fault sits on one of them."""
+
+
+def serving(app: App, clock: Clock, longest: float = 120.0) -> App:
+    """`app` for a waitress server: `Hang` sleeps (at most `longest` seconds) and closes, `Drop` sends half a body."""
+
+    def served(environ: Any, start_response: Any) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except Hang as hang:
+            clock.sleep(min(hang.seconds, longest))
+            raise ClientDisconnected from None  # waitress closes the connection and answers nothing
+        except Drop as drop:
+            body = drop.body or b"{}"
+            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+            return [body[: len(body) // 2]]  # less than promised: waitress closes the connection
+
+    return served
+
+
+class Server:
+    """One app on 127.0.0.1; port 0 takes a free one."""
+
+    def __init__(self, app: App, clock: Clock, port: int = 0, longest_hang: float = 120.0) -> None:
+        self._server = create_server(serving(app, clock, longest_hang), host="127.0.0.1", port=port, threads=THREADS)
+        self.url = f"http://127.0.0.1:{self._server.effective_port}"
+        self._thread = threading.Thread(target=self._server.run, name=f"sandbox {self.url}", daemon=True)
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Close the port; calls in flight have a moment to end."""
+        self._server.task_dispatcher.shutdown(timeout=1)
+        self._server.close()
+        self._thread.join(timeout=5)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def journal(path: Path) -> Callable[[Order, str], None]:
+    """A watcher that appends every change of an order to `path`, one JSON object a line."""
+
+    def note(order: Order, change: str) -> None:
+        words = {
+            "at": order.updated_at.isoformat(),
+            "number": order.number,
+            "change": change,
+            "text": order.history[-1][1],
+            "status": order.status,
+            "grand_total": str(order.grand_total),
+            "currency": order.currency,
+        }
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(words, ensure_ascii=False) + "\n")
+
+    return note
+
+
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="sandbox", description="Centra and Fulfil doubles on local ports")
+    parser.add_argument("--centra-port", type=int, default=0)
+    parser.add_argument("--fulfil-port", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limits", choices=("off", "growth", "enhanced"), default="off")
+    parser.add_argument("--orders", type=int, default=0, help="orders that are there from the start")
+    parser.add_argument("--day", type=int, default=0, help="orders of a day that is played while the server runs")
+    parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than real the day is played")
+    parser.add_argument("--mishaps", type=int, default=0, help="of the day's orders, this many of each kind go wrong")
+    parser.add_argument("--webhook", nargs=3, action="append", default=[], metavar=("STORE", "URL", "SECRET"))
+    parser.add_argument("--journal", type=Path, help="append every change of an order to this file")
+    return parser.parse_args(words)
+
+
+def prepare(asked: argparse.Namespace, clock: Clock) -> Centra:
+    """A Centra as asked for on the command line."""
+    centra = Centra(clock, CentraSwitches(limits=asked.limits), asked.seed)
+    if asked.journal:
+        centra.watchers.append(journal(asked.journal))
+    for store, url, secret in asked.webhook:
+        centra.register_webhook(url, secret, int(store))
+    generator = Generator(asked.seed)
+    for _ in range(asked.orders):
+        centra.confirm(centra.place_order(generator.basket()))
+    if asked.day:
+        wrong = Mishaps(asked.mishaps, asked.mishaps, asked.mishaps)
+        day: list[Timeline] = generator.day(asked.day, mishaps=wrong)
+        play(centra, day, clock, asked.speed)
+    return centra
+
+
+def fulfil_server(asked: argparse.Namespace, clock: Clock) -> tuple[Server, str] | None:
+    """The ERP's double and its token, where that part of the sandbox is installed."""
+    try:
+        from integration.sandbox.fulfil import Fulfil
+        from integration.sandbox.fulfil_access import TOKEN
+    except ImportError:
+        return None
+    return Server(Fulfil(clock, seed=asked.seed).app, clock, asked.fulfil_port), TOKEN
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Serve until told to stop."""
+    asked, clock = _arguments(sys.argv[1:] if words is None else words), RealClock()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    centra = Server(prepare(asked, clock).app, clock, asked.centra_port).start()
+    ready: dict[str, Any] = {"pid": os.getpid(), "centra": {"url": centra.url, "token": DEFAULT_TOKEN}}
+    fulfil = fulfil_server(asked, clock)
+    if fulfil:
+        ready["fulfil"] = {"url": fulfil[0].start().url, "token": fulfil[1]}
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    stop.wait()
+    centra.stop()
+    if fulfil:
+        fulfil[0].stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The ledger in SQL: the only importer of SQLAlchemy.
+
+`Store.write()` is one transaction: `BEGIN IMMEDIATE` on SQLite, so that a claim never discovers at commit that it lost.
+`Store.read()` is a snapshot. Every business fact of Lockstep passes through one of these two.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from integration.errors import Unavailable
+from integration.store.tables import metadata
+
+SCHEMA = "0001"
+"""The revision of `migrations/` that this code speaks."""
+
+
+class Clock(Protocol):
+    """What the store needs of time on SQLite."""
+
+    def now(self) -> datetime: ...
+
+
+class StoreDown(Unavailable):
+    """The ledger cannot be reached or written: nothing was recorded, so nothing may be promised."""
+
+
+class Transaction:
+    """An open transaction: SQL, and the instant it happens at."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self.execute = connection.execute
+        self.scalar = connection.scalar
+        self.connection = connection
+        self._clock = clock
+        self._now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The server's clock on PostgreSQL, the world's on SQLite; the same instant all through a transaction."""
+        if self._now is None:
+            server = self.connection.dialect.name == "postgresql"
+            told = self.connection.scalar(select(func.clock_timestamp())) if server else self._clock.now()
+            self._now = told.astimezone(UTC)
+        return self._now
+
+    def insert(self, table: Any) -> Any:
+        """An INSERT that knows ON CONFLICT in this database's dialect."""
+        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)  # type: ignore[attr-defined]  # both dialects have it; their common type does not say
+
+
+class Store:
+    """A database that holds the ledger.
+
+    `point` is called with a name before and after each commit of `write(name)`: tests crash there.
+    Raises `StoreDown` when the database is gone, full or locked for longer than its busy time-out.
+    """
+
+    def __init__(self, url: str, clock: Clock, point: Callable[[str], None] = lambda name: None) -> None:
+        self.url = url
+        self.clock = clock
+        self.point = point
+        self.engine = _engine(url)
+
+    @contextlib.contextmanager
+    def write(self, name: str = "write") -> Iterator[Transaction]:
+        """A transaction that commits when the block ends and rolls back when it raises."""
+        try:
+            with self.engine.connect() as connection:
+                with connection.begin():
+                    yield Transaction(connection, self.clock)
+                    self.point(f"{name}.before-commit")
+        except DBAPIError as error:
+            raise _store_down(error) from error
+        self.point(f"{name}.after-commit")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that only looks."""
+        try:
+            with self.engine.connect() as connection:
+                reading = connection.execution_options(lockstep_read=True)
+                with reading.begin():
+                    yield Transaction(reading, self.clock)
+        except DBAPIError as error:
+            raise _store_down(error) from error
+
+    def now(self) -> datetime:
+        """The store's clock: see `Transaction.now`."""
+        if self.engine.dialect.name == "sqlite":
+            return self.clock.now()
+        with self.read() as tx:
+            return tx.now
+
+    def create(self) -> None:
+        """Create every table at once, for throw-away databases; a lasting one is made by `migrate`."""
+        metadata.create_all(self.engine)
+
+    def forget_connections(self) -> None:
+        """Drop pooled connections without closing them: a forked child must not share its parent's."""
+        self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        options: dict[str, Any] = {"connect_args": {"timeout": 20, "check_same_thread": False}}
+        if not parsed.database or parsed.database == ":memory:":
+            options["poolclass"] = StaticPool
+        engine = create_engine(parsed, **options)
+        event.listen(engine, "connect", _sqlite_connected)
+        event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    return create_engine(
+        parsed,
+        pool_size=5,
+        max_overflow=10,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "options": "-c statement_timeout=30000 -c lock_timeout=15000"},
+    )
+
+
+def _sqlite_connected(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin on its own: `_sqlite_begin` does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=20000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("lockstep_read")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _store_down(error: DBAPIError) -> Exception:
+    """Outages become `StoreDown`; a constraint or syntax error is our bug and stays what it is."""
+    word = type(error.orig).__name__
+    if word in {"OperationalError", "InterfaceError", "DatabaseError"} or error.connection_invalidated:
+        return StoreDown(f"the ledger's database cannot be used: {error.orig}", system="store")
+    return error

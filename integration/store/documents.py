@@ -1,0 +1,87 @@
+"""Documents in the vault: what the storefront said of an order, and what an ERP answered word for word."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+
+from integration.store import Transaction
+from integration.store.tables import document, job, vault_key
+from integration.vault import Vault, VaultError
+
+
+def _data_key(tx: Transaction, vault: Vault, job_id: int) -> bytes:
+    row = tx.execute(select(vault_key).where(vault_key.c.job_id == job_id)).one_or_none()
+    if row is not None:
+        return vault.unwrap(job_id, row.master, row.wrapped)
+    master, wrapped, key = vault.new_key(job_id)
+    tx.execute(tx.insert(vault_key).values(job_id=job_id, master=master, wrapped=wrapped))
+    return key
+
+
+def put(tx: Transaction, vault: Vault, job_id: int, kind: str, content: bytes, *, only_latest: bool = False) -> int | None:
+    """Seal a document of a job and return its id; `None` when the person's data was erased: then nothing is kept."""
+    try:
+        key = _data_key(tx, vault, job_id)
+    except VaultError:
+        return None
+    if only_latest:
+        tx.execute(delete(document).where(document.c.job_id == job_id, document.c.kind == kind))
+    sealed = vault.seal(key, content, f"{kind}:{job_id}")
+    return tx.scalar(
+        tx.insert(document).values(job_id=job_id, kind=kind, sealed=sealed, at=tx.now).returning(document.c.id)
+    )
+
+
+def latest(tx: Transaction, vault: Vault, job_id: int, kind: str) -> bytes | None:
+    """The newest document of a kind, opened; `None` when there is none. Raises `VaultError` when it cannot be opened."""
+    row = tx.execute(
+        select(document.c.sealed, vault_key.c.master, vault_key.c.wrapped)
+        .join(vault_key, vault_key.c.job_id == document.c.job_id)
+        .where(document.c.job_id == job_id, document.c.kind == kind)
+        .order_by(document.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return vault.open(vault.unwrap(job_id, row.master, row.wrapped), row.sealed, f"{kind}:{job_id}")
+
+
+def by_id(tx: Transaction, vault: Vault, document_id: int) -> bytes:
+    """One document, opened. Raises `VaultError` when it is gone or cannot be opened."""
+    row = tx.execute(
+        select(document.c.job_id, document.c.kind, document.c.sealed, vault_key.c.master, vault_key.c.wrapped)
+        .join(vault_key, vault_key.c.job_id == document.c.job_id)
+        .where(document.c.id == document_id)
+    ).one_or_none()
+    if row is None:
+        raise VaultError("no such document: retention or erasure removed it")
+    return vault.open(vault.unwrap(row.job_id, row.master, row.wrapped), row.sealed, f"{row.kind}:{row.job_id}")
+
+
+def erase(tx: Transaction, job_id: int) -> bool:
+    """Destroy the data key of a job. Its sealed rows stay as noise; ledger, proofs and totals stay true."""
+    erased = tx.execute(
+        update(vault_key)
+        .where(vault_key.c.job_id == job_id, vault_key.c.wrapped.is_not(None))
+        .values(wrapped=None, erased_at=tx.now)
+    )
+    if erased.rowcount == 0 and tx.scalar(select(vault_key.c.job_id).where(vault_key.c.job_id == job_id)) is None:
+        tx.execute(tx.insert(vault_key).values(job_id=job_id, master="", wrapped=None, erased_at=tx.now))
+        return True
+    return erased.rowcount == 1
+
+
+def expire(tx: Transaction, *, closed_before: datetime) -> int:
+    """Retention: remove documents of jobs whose life ended before an instant. Keys, seals and ledger stay."""
+    old = select(job.c.id).where(func.coalesce(job.c.closed_at, job.c.done_at) < closed_before)
+    return tx.execute(delete(document).where(document.c.job_id.in_(old), document.c.at < closed_before)).rowcount
+
+
+def held(tx: Transaction) -> Mapping[str, Any]:
+    """How many documents and living data keys there are."""
+    return {
+        "documents": tx.scalar(select(func.count()).select_from(document)) or 0,
+        "keys": tx.scalar(select(func.count()).where(vault_key.c.wrapped.is_not(None))) or 0,
+    }

@@ -1,0 +1,324 @@
+"""Jobs, attempts and leases: who may work on what, and what came of it.
+
+A hint marks a row dirty; a worker claims due rows with a lease, works, and settles them: outcome, next state and all
+that belongs to it in one commit, guarded by the fence of the claim. The broker is not mentioned here.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, or_, select, update
+
+from integration.domain.order import Key
+from integration.errors import LeaseLost
+from integration.store import Store, Transaction
+from integration.store.tables import arrival, attempt, job
+
+FINAL = ("observed", "proven", "cancelled")
+"""States in which nothing is left to do until a new hint."""
+
+OPEN = ("seen", "held", "ready", "posted", "cancelling", "dead")
+
+DUE: dict[str, ColumnElement[bool]] = {
+    "take": or_(job.c.dirty_seq > job.c.clean_seq, job.c.state == "held"),
+    "post": and_(job.c.state == "ready", job.c.dirty_seq == job.c.clean_seq),
+    "prove": job.c.state == "posted",
+    "cancel": job.c.state == "cancelling",
+}
+"""What each link may claim, besides being past its `not_before` and free of a living lease."""
+
+
+@dataclass
+class Job:
+    """A claimed row and what this attempt wants written with its outcome.
+
+    `then("posted", erp_ref="12")` stages the next state and columns; `also(act)` stages `act(tx)` for the same commit.
+    """
+
+    row: Row[Any]
+    fence: int
+    attempt_id: int
+    owner: str
+    until: datetime
+    state: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    acts: list[Callable[[Transaction], None]] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def id(self) -> int:
+        return int(self.row.id)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.row.instance, self.row.kind, self.row.number)
+
+    def then(self, state: str, note: str = "", **values: Any) -> None:
+        """Decide the next state, its reason in words, and any columns that go with it."""
+        self.state = state
+        self.note = note
+        self.values.update(values)
+
+    def also(self, act: Callable[[Transaction], None]) -> None:
+        self.acts.append(act)
+
+
+def mark(store: Store, keys: Iterable[Key], source: str, *, lane: str = "orders") -> list[Key]:
+    """Note that something may have happened to these documents. Returns the keys once each; idempotent and cheap."""
+    with store.write("mark") as tx:
+        return mark_in(tx, keys, source, lane=lane)
+
+
+def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, lane: str = "orders") -> list[Key]:
+    """`mark` inside a transaction that has more to say."""
+    unique = sorted(set(keys))
+    if not unique:
+        return []
+    now = tx.now
+    rows = [
+        {"instance": k.instance, "kind": k.kind, "number": k.number, "lane": lane, "state": "seen"}
+        | {"dirty_seq": 1, "clean_seq": 0, "first_seen_at": now, "changed_at": now}
+        for k in unique
+    ]
+    insert = tx.insert(job).values(rows)
+    wakes = case((job.c.state == "held", None), else_=job.c.not_before)
+    marked = tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["instance", "kind", "number"],
+            set_={"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes},
+        ).returning(job.c.id)
+    )
+    came = [{"job_id": i, "source": source, "count": 1, "first_at": now, "last_at": now} for (i,) in marked]
+    note = tx.insert(arrival).values(came)
+    tx.execute(
+        note.on_conflict_do_update(
+            index_elements=["job_id", "source"], set_={"count": arrival.c.count + 1, "last_at": now}
+        )
+    )
+    return unique
+
+
+def _due(link: str, now: datetime) -> ColumnElement[bool]:
+    """Rows a link may claim now. A hint overrides the waiting time of a held row, never that of a failing one."""
+    return and_(
+        DUE[link],
+        or_(job.c.not_before.is_(None), job.c.not_before <= now),
+        or_(job.c.until.is_(None), job.c.until <= now),
+    )
+
+
+def claim(
+    store: Store, link: str, key: Key, *, owner: str, task_id: str, lease: timedelta, page: int = 1
+) -> list[Job]:
+    """Take the lease of `key` for `link` and, for set-based links, of up to `page - 1` other due rows beside it.
+
+    Returns nothing when `key` is not due: someone has done, is doing, or may not yet do it. Each claimed row gets its
+    attempt in the same commit, before any work begins.
+    """
+    with store.write(f"claim.{link}") as tx:
+        now = tx.now
+        due = _due(link, now)
+        mine = select(job.c.id, job.c.connection).where(
+            job.c.instance == key.instance, job.c.kind == key.kind, job.c.number == key.number, due
+        )
+        own = tx.execute(mine.with_for_update(skip_locked=True)).one_or_none()
+        if own is None:
+            return []
+        ids = [own.id]
+        if page > 1:
+            beside = select(job.c.id).where(due, job.c.instance == key.instance, job.c.id != own.id)
+            if link == "prove":
+                beside = beside.where(job.c.connection == own.connection)
+            beside = beside.order_by(job.c.id).limit(page - 1).with_for_update(skip_locked=True)
+            ids += tx.execute(beside).scalars()
+        until = now + lease
+        rows = tx.execute(
+            update(job)
+            .where(job.c.id.in_(ids))
+            .values(owner=owner, until=until, fence=job.c.fence + 1)
+            .returning(*job.c)
+        ).all()
+        rows = sorted(rows, key=lambda row: int(row.id))
+        attempts = _begin_attempts(tx, rows, link, task_id, owner)
+        return [Job(row, row.fence, attempts[row.id], owner, until) for row in rows]
+
+
+def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_id: str, owner: str) -> dict[int, int]:
+    """Close what dead workers left open on these rows, then open this claim's attempts."""
+    ids = [row.id for row in rows]
+    tx.execute(
+        update(attempt)
+        .where(attempt.c.job_id.in_(ids), attempt.c.outcome == "open")
+        .values(outcome="lost", ended_at=tx.now, note="its worker stopped before the outcome was known")
+    )
+    begun = [
+        {"job_id": row.id, "link": link, "task_id": task_id, "owner": owner, "fence": row.fence}
+        | {"started_at": tx.now, "outcome": "open"}
+        for row in rows
+    ]
+    opened = tx.execute(tx.insert(attempt).values(begun).returning(attempt.c.job_id, attempt.c.id))
+    return {job_id: attempt_id for job_id, attempt_id in opened}
+
+
+def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta) -> None:
+    """Make sure, inside a transaction, that the lease is still ours and lasts for `needs`. Raises `LeaseLost`."""
+    values: dict[str, Any] = {"fence": claimed.fence}
+    if claimed.until - tx.now < needs:
+        claimed.until = values["until"] = tx.now + lease
+    held = tx.execute(
+        update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence, job.c.owner == claimed.owner).values(values)
+    )
+    if held.rowcount == 0:
+        raise LeaseLost(f"{claimed.key} is held by another worker now")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one claimed row: the attempt's outcome, the row's columns, and the staged acts."""
+
+    job: Job
+    outcome: str
+    note: str
+    values: dict[str, Any]
+    counts: bool = False
+    acts: tuple[Callable[[Transaction], None], ...] = ()
+
+
+def settle(store: Store, link: str, outcomes: Collection[Outcome]) -> list[Job]:
+    """Write the outcomes of a claim in one commit. Returns the jobs whose lease had been lost: theirs are not written."""
+    lost = []
+    with store.write(f"settle.{link}") as tx:
+        for settled in outcomes:
+            if not _settle_one(tx, settled):
+                lost.append(settled.job)
+    return lost
+
+
+def _settle_one(tx: Transaction, settled: Outcome) -> bool:
+    claimed = settled.job
+    values = {"owner": None, "until": None, "changed_at": tx.now, **settled.values}
+    if settled.counts:
+        values["attempts"] = job.c.attempts + 1
+    mine = tx.execute(
+        update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(values)
+    )
+    kept = mine.rowcount == 1
+    tx.execute(
+        update(attempt)
+        .where(attempt.c.id == claimed.attempt_id)
+        .values(
+            outcome=settled.outcome if kept else "lost",
+            note=settled.note if kept else "its lease had passed to another worker",
+            ended_at=tx.now,
+        )
+    )
+    if kept:
+        for act in settled.acts:
+            act(tx)
+    return kept
+
+
+_LINK_OF = case(
+    (job.c.dirty_seq > job.c.clean_seq, "take"),
+    (job.c.state == "held", "take"),
+    (job.c.state == "ready", "post"),
+    (job.c.state == "posted", "prove"),
+    (job.c.state == "cancelling", "cancel"),
+    else_="",
+)
+
+
+def due(store: Store, *, lane: str, limit: int, rung_before: timedelta) -> list[tuple[Key, str]]:
+    """Due rows of a lane that were not rung lately, oldest first, each with the link that is due; marks them rung."""
+    with store.write("due") as tx:
+        now = tx.now
+        any_due = or_(*(DUE[link] for link in DUE))
+        found = tx.execute(
+            select(job.c.id, job.c.instance, job.c.kind, job.c.number, _LINK_OF)
+            .where(
+                job.c.lane == lane,
+                any_due,
+                or_(job.c.not_before.is_(None), job.c.not_before <= now),
+                or_(job.c.until.is_(None), job.c.until <= now),
+                or_(job.c.rung_at.is_(None), job.c.rung_at <= now - rung_before),
+            )
+            .order_by(job.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if found:
+            tx.execute(update(job).where(job.c.id.in_([row[0] for row in found])).values(rung_at=now))
+        return [(Key(*row[1:4]), row[4]) for row in found]
+
+
+def waiting(store: Store, connection: str, state: str) -> tuple[int, datetime | None]:
+    """How many rows of a connection stand in a state and are free to be worked on, and since when the oldest does."""
+    with store.read() as tx:
+        free = or_(job.c.not_before.is_(None), job.c.not_before <= tx.now)
+        count, oldest = tx.execute(
+            select(func.count(), func.min(job.c.posted_at)).where(
+                job.c.connection == connection, job.c.state == state, free
+            )
+        ).one()
+        return int(count), oldest
+
+
+def restless(store: Store, *, read_before: timedelta, limit: int) -> list[Key]:
+    """Documents whose life in the storefront is not over and which were not read for a while, longest first."""
+    with store.read() as tx:
+        rows = tx.execute(
+            select(job.c.instance, job.c.kind, job.c.number)
+            .where(
+                job.c.closed_at.is_(None),
+                job.c.state != "observed",
+                job.c.dirty_seq == job.c.clean_seq,
+                job.c.read_at <= tx.now - read_before,
+            )
+            .order_by(job.c.read_at, job.c.id)
+            .limit(limit)
+        )
+        return [Key(*row) for row in rows]
+
+
+def wake(tx: Transaction, ids: Collection[int], source: str, reason: str) -> list[Key]:
+    """Send jobs through the whole step again: read, decide, act. Attempts start at nought. Idempotent."""
+    if not ids:
+        return []
+    woken = tx.execute(
+        update(job)
+        .where(job.c.id.in_(ids), job.c.state.not_in(FINAL))
+        .values(
+            state=case((job.c.state == "dead", "seen"), else_=job.c.state),
+            dirty_seq=job.c.dirty_seq + 1,
+            attempts=0,
+            not_before=None,
+            rung_at=None,
+            reason=reason,
+            changed_at=tx.now,
+        )
+        .returning(job.c.id, job.c.instance, job.c.kind, job.c.number)
+    ).all()
+    for row in woken:
+        came = tx.insert(arrival).values(job_id=row[0], source=source, count=1, first_at=tx.now, last_at=tx.now)
+        tx.execute(
+            came.on_conflict_do_update(
+                index_elements=["job_id", "source"], set_={"count": arrival.c.count + 1, "last_at": tx.now}
+            )
+        )
+    return [Key(*row[1:]) for row in woken]
+
+
+def find(tx: Transaction, key: Key) -> Row[Any] | None:
+    """The job row of a key."""
+    return tx.execute(
+        select(job).where(job.c.instance == key.instance, job.c.kind == key.kind, job.c.number == key.number)
+    ).one_or_none()
+
+
+def attempt_recorded(tx: Transaction, task_id: str) -> bool:
+    """Whether a task of this id has an attempt whose terminal outcome is on record."""
+    return bool(
+        tx.scalar(select(exists().where(attempt.c.task_id == bindparam("task"), attempt.c.outcome == "dead")), {"task": task_id})
+    )

@@ -1,0 +1,40 @@
+"""Where each feed was read up to, which scheduled runs have happened, and which processes are alive."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, select
+
+from integration.store import Transaction
+from integration.store.tables import cursor, heartbeat, run
+
+
+def read_cursor(tx: Transaction, system: str, stream: str) -> str | None:
+    """The value a feed was read up to; `None` before the first time."""
+    return tx.scalar(select(cursor.c.value).where(cursor.c.system == system, cursor.c.stream == stream))
+
+
+def move_cursor(tx: Transaction, system: str, stream: str, value: str) -> None:
+    """Set a feed's cursor; belongs into the transaction that stored what was read."""
+    row = tx.insert(cursor).values(system=system, stream=stream, value=value, at=tx.now)
+    tx.execute(row.on_conflict_do_update(index_elements=["system", "stream"], set_={"value": value, "at": tx.now}))
+
+
+def begin_run(tx: Transaction, name: str, slot: str) -> bool:
+    """Claim a scheduled run; False when its slot has been taken, by another beat say."""
+    row = tx.insert(run).values(name=name, slot=slot, at=tx.now).on_conflict_do_nothing()
+    return tx.execute(row).rowcount == 1
+
+
+def forget_runs(tx: Transaction, before: datetime) -> int:
+    return tx.execute(delete(run).where(run.c.at < before)).rowcount
+
+
+def beat(tx: Transaction, process: str, note: str = "") -> None:
+    """A process says that it has just done work."""
+    row = tx.insert(heartbeat).values(process=process, at=tx.now, note=note)
+    tx.execute(row.on_conflict_do_update(index_elements=["process"], set_={"at": tx.now, "note": note}))
+
+
+def heartbeats(tx: Transaction) -> list[Row[Any]]:
+    return list(tx.execute(select(heartbeat).order_by(heartbeat.c.process)).all())

@@ -1,0 +1,89 @@
+"""What was spent of every remote quota, and the breaker of every system. Wiping the broker refills nothing."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, func, select, update
+
+from integration.store import Transaction
+from integration.store.tables import breaker, spend
+
+
+def used(tx: Transaction, system: str, measure: str, since_slot: int) -> tuple[int, int | None]:
+    """Units spent in slots after `since_slot`, and the oldest such slot."""
+    total, oldest = tx.execute(
+        select(func.coalesce(func.sum(spend.c.used), 0), func.min(spend.c.slot)).where(
+            spend.c.system == system, spend.c.measure == measure, spend.c.slot > since_slot
+        )
+    ).one()
+    return int(total), oldest
+
+
+def used_by_lane(tx: Transaction, system: str, measure: str, since_slot: int) -> dict[str, int]:
+    """Units spent by lane in slots after `since_slot`."""
+    rows = tx.execute(
+        select(spend.c.lane, func.sum(spend.c.used))
+        .where(spend.c.system == system, spend.c.measure == measure, spend.c.slot > since_slot)
+        .group_by(spend.c.lane)
+    )
+    return {lane: int(total) for lane, total in rows}
+
+
+def add(tx: Transaction, system: str, measure: str, slot: int, lane: str, units: int) -> None:
+    row = tx.insert(spend).values(system=system, measure=measure, slot=slot, lane=lane, used=units)
+    tx.execute(
+        row.on_conflict_do_update(
+            index_elements=["system", "measure", "slot", "lane"], set_={"used": spend.c.used + units}
+        )
+    )
+
+
+def forget(tx: Transaction, system: str, measure: str, before_slot: int) -> None:
+    tx.execute(delete(spend).where(spend.c.system == system, spend.c.measure == measure, spend.c.slot < before_slot))
+
+
+def breaker_of(tx: Transaction, system: str) -> Row[Any] | None:
+    return tx.execute(select(breaker).where(breaker.c.system == system)).one_or_none()
+
+
+def breakers(tx: Transaction) -> list[Row[Any]]:
+    return list(tx.execute(select(breaker).order_by(breaker.c.system)).all())
+
+
+def close_until(tx: Transaction, system: str, until: datetime, *, why: str, opens: bool) -> None:
+    """No call to `system` before `until`. `opens` marks an outage rather than a throttle."""
+    values = {"closed_until": until, "why": why}
+    row = tx.insert(breaker).values(system=system, failures=0, open_since=tx.now if opens else None, **values)
+    if opens:
+        values["open_since"] = func.coalesce(breaker.c.open_since, tx.now)
+    tx.execute(row.on_conflict_do_update(index_elements=["system"], set_=values))
+
+
+def count_failure(tx: Transaction, system: str) -> int:
+    """One more failure in a row; returns how many there are."""
+    row = tx.insert(breaker).values(system=system, failures=1)
+    counted = row.on_conflict_do_update(index_elements=["system"], set_={"failures": breaker.c.failures + 1})
+    return int(tx.scalar(counted.returning(breaker.c.failures)) or 0)
+
+
+def take_probe(tx: Transaction, system: str, lasting: timedelta) -> bool:
+    """Let one caller through an open breaker that is due; the others keep waiting for what it finds."""
+    taken = tx.execute(
+        update(breaker)
+        .where(breaker.c.system == system, breaker.c.open_since.is_not(None), breaker.c.closed_until <= tx.now)
+        .values(closed_until=tx.now + lasting)
+    )
+    return taken.rowcount == 1
+
+
+def recover(tx: Transaction, system: str) -> bool:
+    """A call succeeded: forget failures. True when the breaker had been open."""
+    row = breaker_of(tx, system)
+    if row is None or (not row.failures and row.open_since is None):
+        return False
+    tx.execute(
+        update(breaker)
+        .where(breaker.c.system == system)
+        .values(failures=0, open_since=None, closed_until=None, why="")
+    )
+    return row.open_since is not None

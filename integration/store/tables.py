@@ -1,0 +1,333 @@
+"""Every table. Instants are aware UTC; money is whole minor units beside its currency; text is never personal data.
+
+Personal data stands only in `document.sealed`, encrypted under the data key in `vault_key`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime on every database; naive ones are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the store")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[Any]:
+    return Column("id", _Id, primary_key=True)
+
+
+def _job() -> Column[Any]:
+    return Column("job_id", _Id, ForeignKey("job.id"), nullable=False)
+
+
+STATES = ("seen", "held", "observed", "ready", "posted", "proven", "cancelling", "cancelled", "dead")
+
+job = Table(
+    "job",
+    metadata,
+    _id(),
+    Column("instance", String(64), nullable=False, comment="the Centra instance"),
+    Column("kind", String(32), nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("dirty_seq", Integer, nullable=False, comment="hints so far"),
+    Column("clean_seq", Integer, nullable=False, comment="hints that have been read up to"),
+    Column("connection", String(64), comment="the ERP; frozen by the first intent"),
+    Column("mapping_version", Integer),
+    Column("not_before", Instant),
+    Column("reason", Text, nullable=False, server_default="", comment="why it stands where it stands, in words"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("owner", String(128), comment="who holds the lease"),
+    Column("until", Instant, comment="when the lease ends"),
+    Column("fence", Integer, nullable=False, server_default="0", comment="rises with every claim"),
+    Column("rung_at", Instant),
+    Column("read_at", Instant, comment="when the storefront was last asked about it"),
+    Column("source_status", String(32), nullable=False, server_default=""),
+    Column("source_version", String(64), comment="fingerprint of the document as last read"),
+    Column("posted_version", String(64), comment="fingerprint of the document as last sent"),
+    Column("erp_ref", String(64), comment="the ERP's id of the document; written once"),
+    Column("market", String(128), nullable=False, server_default=""),
+    Column("currency", String(3)),
+    Column("total_minor", BigInteger),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("released_at", Instant),
+    Column("posted_at", Instant),
+    Column("done_at", Instant),
+    Column("closed_at", Instant, comment="when the storefront's own life of it ended"),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("instance", "kind", "number"),
+    CheckConstraint(f"state in {STATES}", name="state"),
+    Index("ix_job_due", "lane", "state", "not_before"),
+    Index("ix_job_until", "until"),
+)
+
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("source", String(16), primary_key=True, comment="webhook, event, poll, reread, operator, back-check"),
+    Column("count", Integer, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    _id(),
+    _job(),
+    Column("link", String(32), nullable=False),
+    Column("task_id", String(64), nullable=False, comment="of the Celery task; a dead letter is known by it"),
+    Column("owner", String(128), nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", String(16), nullable=False, comment="open, done, parked, retry, unknown, dead, lost"),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("ix_attempt_job_id", "job_id"),
+    Index("ix_attempt_task_id", "task_id"),
+)
+
+effect = Table(
+    "effect",
+    metadata,
+    _id(),
+    _job(),
+    Column("name", String(64), nullable=False, comment="sales order, cancellation"),
+    Column("class", String(1), nullable=False, comment="A unique key, B draft then confirm, C look-up, D blind"),
+    Column("reference", String(128), nullable=False, comment="our own reference at the remote"),
+    Column("state", String(16), nullable=False, comment="intent, unknown, void, refused, done"),
+    Column("request", String(64), nullable=False, comment="fingerprint of what was sent"),
+    Column("answer", String(64), comment="the remote's id; written once"),
+    Column("tries", Integer, nullable=False),
+    Column("intent_at", Instant, nullable=False),
+    Column("unknown_until", Instant, comment="until then absence proves nothing"),
+    Column("answered_at", Instant),
+    UniqueConstraint("job_id", "name"),
+)
+
+proof = Table(
+    "proof",
+    metadata,
+    _id(),
+    _job(),
+    Column("at", Instant, nullable=False),
+    Column("equal", Boolean, nullable=False),
+    Column("document", Text, nullable=False, comment="JSON of the comparison"),
+    Column("seal", String(64), nullable=False),
+    Index("ix_proof_job_id", "job_id"),
+)
+
+vault_key = Table(
+    "vault_key",
+    metadata,
+    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("master", String(32), nullable=False, comment="which master key wraps this one"),
+    Column("wrapped", LargeBinary, comment="null once erased: everything sealed with it is gone"),
+    Column("erased_at", Instant),
+)
+
+document = Table(
+    "document",
+    metadata,
+    _id(),
+    _job(),
+    Column("kind", String(32), nullable=False, comment="order, evidence"),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_document_job_id", "job_id", "kind"),
+)
+
+exception = Table(
+    "exception",
+    metadata,
+    _id(),
+    Column("type", String(64), nullable=False),
+    Column("cause", String(255), nullable=False),
+    Column("instance", String(64), nullable=False, server_default=""),
+    Column("connection", String(64), nullable=False, server_default=""),
+    Column("job_id", _Id, ForeignKey("job.id")),
+    Column("message", Text, nullable=False),
+    Column("document_id", _Id, ForeignKey("document.id", ondelete="SET NULL"), comment="what the ERP said, sealed"),
+    Column("owner", String(64), nullable=False),
+    Column("assignee", String(64), nullable=False, server_default=""),
+    Column("state", String(16), nullable=False, comment="open, acknowledged, resolved"),
+    Column("money_minor", BigInteger, nullable=False, server_default="0"),
+    Column("currency", String(3), nullable=False, server_default=""),
+    Column("occurrences", Integer, nullable=False, server_default="1"),
+    Column("opened_at", Instant, nullable=False),
+    Column("act_by", Instant, nullable=False),
+    Column("snoozed_until", Instant),
+    Column("resolved_at", Instant),
+    Column("resolution", String(64), nullable=False, server_default=""),
+    Index("ix_exception_state", "state", "type"),
+    Index(
+        "uq_exception_open_job",
+        "job_id",
+        unique=True,
+        sqlite_where=text("state <> 'resolved' AND job_id IS NOT NULL"),
+        postgresql_where=text("state <> 'resolved' AND job_id IS NOT NULL"),
+    ),
+    Index(
+        "uq_exception_open_cause",
+        "connection",
+        "type",
+        "cause",
+        unique=True,
+        sqlite_where=text("state <> 'resolved' AND job_id IS NULL"),
+        postgresql_where=text("state <> 'resolved' AND job_id IS NULL"),
+    ),
+)
+
+history = Table(
+    "history",
+    metadata,
+    _id(),
+    Column("exception_id", _Id, ForeignKey("exception.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("verb", String(32), nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("ix_history_exception_id", "exception_id"),
+)
+
+letter = Table(
+    "letter",
+    metadata,
+    _id(),
+    Column("task_id", String(64), nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("task", String(128), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("exception_id", _Id, ForeignKey("exception.id"), comment="null: its attempt was already recorded"),
+    UniqueConstraint("task_id", "deaths"),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("stream", String(32), primary_key=True),
+    Column("value", String(255), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("slot", String(32), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("process", String(128), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("note", String(255), nullable=False, server_default=""),
+)
+
+spend = Table(
+    "spend",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("measure", String(32), primary_key=True),
+    Column("slot", BigInteger, primary_key=True),
+    Column("lane", String(16), primary_key=True),
+    Column("used", Integer, nullable=False),
+)
+
+breaker = Table(
+    "breaker",
+    metadata,
+    Column("system", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("closed_until", Instant, comment="no call before this instant: throttled or open"),
+    Column("open_since", Instant),
+    Column("why", String(32), nullable=False, server_default=""),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("sku", String(128), primary_key=True),
+    Column("ref", String(64), comment="the ERP's id; null when the ERP does not know the SKU"),
+    Column("active", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+mapping = Table(
+    "mapping",
+    metadata,
+    _id(),
+    Column("connection", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("applied_at", Instant, nullable=False),
+    Column("applied_by", String(64), nullable=False),
+    UniqueConstraint("connection", "version"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object", String(255), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("seal", String(64), nullable=False, comment="SHA-256 over this row and the seal before it"),
+)

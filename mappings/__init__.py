@@ -1,0 +1,178 @@
+"""Their words and ours, as data. Edited by people who know the business; read here, never written.
+
+`load(folder)` reads and validates every `<connection>.toml`; `parse(text, file)` does it for one text. A file that does
+not validate raises `BrokenMapping` naming file, table and key, and changes nothing.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping as Dict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+from integration.errors import Unmapped
+from mappings.schema import BrokenMapping, check_mapping, check_playbook
+
+__all__ = ["BrokenMapping", "Mapping", "Market", "Playbook", "Rule", "load", "parse", "playbook"]
+
+PLAYBOOK = "playbook.toml"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Where the orders of one storefront market go. `channel` and `warehouse` are the ERP's own ids."""
+
+    name: str
+    channel: int
+    warehouse: int
+    currency: str
+    countries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One connection's words. Look-ups raise `Unmapped` with the file, the table, the key and the nearest match."""
+
+    connection: str
+    version: int
+    adapter: str
+    centra: str
+    start_at: datetime
+    time_zone: str
+    released: Dict[str, object]
+    options: Dict[str, object]
+    markets: Dict[str, Market]
+    carriers: Dict[str, Dict[str, str]]
+    taxes: Dict[str, Dict[str, str]]
+    shipping_tax: Dict[str, str]
+    vouchers: Dict[str, str]
+    tenders: Dict[str, str]
+
+    @property
+    def file(self) -> str:
+        return f"{self.connection}.toml"
+
+    def market(self, name: str) -> Market:
+        return self._row("ORDER_MARKET_UNMAPPED", "markets", self.markets, name)
+
+    def carrier(self, market: str, option: str) -> str:
+        table = f'carriers."{market}"'
+        return self._row("ORDER_SHIPPING_UNMAPPED", table, self.carriers.get(market, {}), option)
+
+    def tax_name(self, country: str, percent: Decimal) -> str:
+        key = format(percent.normalize(), "f")
+        return self._row("ORDER_TAX_UNMAPPED", f"taxes.{country}", self.taxes.get(country, {}), key)
+
+    def charge_percent(self, country: str) -> Decimal:
+        """The tax percentage of shipping and handling in a country."""
+        return Decimal(self._row("ORDER_TAX_UNMAPPED", "shipping_tax", self.shipping_tax, country))
+
+    def voucher_kind(self, type: str) -> str:
+        return self._row("ORDER_DISCOUNT_UNMAPPED", "vouchers", self.vouchers, type)
+
+    def tender(self, method: str) -> str:
+        return self._row("ORDER_PAYMENT_UNMAPPED", "tenders", self.tenders, method)
+
+    def _row(self, type: str, table: str, rows: Dict[str, T], key: str) -> T:
+        if key in rows:
+            return rows[key]
+        near = difflib.get_close_matches(key, rows, n=1, cutoff=0.75)
+        raise Unmapped(type, file=self.file, table=table, key=key, near=near[0] if near else "")
+
+
+def parse(text: str, file: str, *, version: int = 0) -> Mapping:
+    """A validated mapping from TOML text. Raises `BrokenMapping`."""
+    told = check_mapping(_toml(text, file), file)
+    head = told["connection"]
+    markets = {
+        name: Market(name, row["channel"], row["warehouse"], row["currency"], tuple(row["countries"]))
+        for name, row in told["markets"].items()
+    }
+    return Mapping(
+        connection=Path(file).stem,
+        version=version,
+        adapter=head["adapter"],
+        centra=head["centra"],
+        start_at=_instant(head["start_at"]),
+        time_zone=head["time_zone"],
+        released=told["released"],
+        options=told["options"],
+        markets=markets,
+        carriers=told["carriers"],
+        taxes=told["taxes"],
+        shipping_tax=told["shipping_tax"],
+        vouchers=told["vouchers"],
+        tenders=told["tenders"],
+    )
+
+
+def load(folder: Path) -> dict[str, tuple[str, Mapping]]:
+    """Every connection's (text, mapping) by name. Raises `BrokenMapping`, also when a market has two connections."""
+    found = {}
+    for path in sorted(folder.glob("*.toml")):
+        if path.name != PLAYBOOK:
+            text = path.read_text(encoding="utf-8-sig")
+            found[path.stem] = (text, parse(text, path.name))
+    check_one_home(mapping for _, mapping in found.values())
+    return found
+
+
+def check_one_home(mappings: Iterable[Mapping]) -> None:
+    """A market belongs to exactly one connection. Raises `BrokenMapping` naming both files."""
+    homes: dict[tuple[str, str], str] = {}
+    for mapping in mappings:
+        for market in mapping.markets:
+            other = homes.setdefault((mapping.centra, market), mapping.file)
+            if other != mapping.file:
+                raise BrokenMapping(mapping.file, f'markets."{market}"', "", f"{other} has this market too")
+
+
+def _toml(text: str, file: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise BrokenMapping(file, "", "", f"not TOML: {error}") from error
+
+
+def _instant(value: datetime | date) -> datetime:
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the playbook says of one exception type."""
+
+    type: str
+    title: str
+    meaning: str
+    owner: str
+    deputy: str
+    act_within_minutes: int
+    action: str
+    verifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """Owner, deadline and action of every exception type."""
+
+    rules: Dict[str, Rule]
+
+    def rule(self, type: str) -> Rule:
+        """The rule of a type; a type nobody wrote a rule for is the integration's own dead letter."""
+        return self.rules.get(type) or self.rules["DEAD_LETTER"]
+
+
+def playbook(folder: Path | None = None) -> Playbook:
+    """The playbook of a folder, or the package's own where the folder has none. Raises `BrokenMapping`."""
+    path = (folder or Path(__file__).parent) / PLAYBOOK
+    if not path.exists():
+        path = Path(__file__).parent / PLAYBOOK
+    told = check_playbook(_toml(path.read_text(encoding="utf-8-sig"), path.name), path.name)
+    return Playbook({type: Rule(type=type, **row) for type, row in told.items()})

@@ -1,0 +1,160 @@
+"""The shape of a mapping file and of the playbook: unknown tables and keys are refused, by name."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from integration.domain.money import MoneyError, exponent
+from integration.domain.pricing import KINDS
+
+
+class BrokenMapping(ValueError):
+    """A mapping that cannot be used; `str()` names file, table and key."""
+
+    def __init__(self, file: str, table: str, key: str, problem: str) -> None:
+        place = f" [{table}]" if table else ""
+        super().__init__(f"{file}{place}{f' {key}' if key else ''}: {problem}")
+        self.file, self.table, self.key, self.problem = file, table, key, problem
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+def _name(**terms: Any) -> fields.String:
+    return fields.String(required=True, validate=validate.Length(min=1, max=200), **terms)
+
+
+def _currency(value: str) -> None:
+    try:
+        exponent(value)
+    except MoneyError as error:
+        raise ValidationError(str(error)) from error
+
+
+def _zone(value: str) -> None:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValidationError(f"{value!r} is not a time zone") from error
+
+
+def _percent(value: str) -> None:
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,4})?|100", value) or (value.endswith("0") and "." in value):
+        raise ValidationError(f"{value!r} is not a plain percentage such as \"20\" or \"5.5\"")
+
+
+def _instant(value: Any) -> None:
+    if not isinstance(value, date):
+        raise ValidationError("write a TOML date or date-time, without quotes")
+
+
+class _Connection(_Strict):
+    adapter = _name()
+    centra = _name()
+    start_at = fields.Raw(required=True, validate=_instant)
+    time_zone = fields.String(required=True, validate=_zone)
+
+
+class _Released(_Strict):
+    statuses = fields.List(_name(), required=True, validate=validate.Length(min=1))
+    on_hold = fields.Boolean(load_default=False)
+    waiting_for_payment = fields.Boolean(load_default=False)
+    internal = fields.Boolean(load_default=False)
+
+
+class _Options(_Strict):
+    unit_price_decimals = fields.Integer(strict=True, load_default=4, validate=validate.Range(0, 10))
+    payments = fields.String(load_default="authorised", validate=validate.OneOf(("authorised", "captured", "none")))
+
+
+class _Market(_Strict):
+    channel = fields.Integer(strict=True, required=True, validate=validate.Range(min=1))
+    warehouse = fields.Integer(strict=True, required=True, validate=validate.Range(min=1))
+    currency = fields.String(required=True, validate=_currency)
+    countries = fields.List(fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")), required=True)
+
+
+_WORDS = fields.Dict(keys=_name(), values=_name())
+
+
+class _Mapping(_Strict):
+    connection = fields.Nested(_Connection, required=True)
+    released = fields.Nested(_Released, required=True)
+    options = fields.Nested(_Options, load_default=lambda: _Options().load({}))
+    markets = fields.Dict(keys=_name(), values=fields.Nested(_Market), required=True)
+    carriers = fields.Dict(keys=_name(), values=_WORDS, required=True)
+    taxes = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")),
+        values=fields.Dict(keys=fields.String(validate=_percent), values=_name()),
+        required=True,
+    )
+    shipping_tax = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")), values=fields.String(validate=_percent), required=True
+    )
+    vouchers = fields.Dict(keys=_name(), values=fields.String(validate=validate.OneOf(KINDS)), required=True)
+    tenders = fields.Dict(keys=_name(), values=_name(), required=True)
+
+
+class _Rule(_Strict):
+    title = _name()
+    meaning = _name()
+    owner = fields.String(
+        required=True,
+        validate=validate.OneOf(("Ecommerce", "Merchandising", "Operations", "CX", "Finance", "Integration")),
+    )
+    deputy = _name()
+    act_within_minutes = fields.Integer(strict=True, required=True, validate=validate.Range(min=1))
+    action = fields.String(required=True, validate=validate.Length(min=1, max=600))
+    verifier = fields.String(required=True, validate=validate.Length(min=1, max=300))
+
+
+_MAPPING = _Mapping()
+_RULE = _Rule()
+
+
+def check_mapping(told: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """Validated tables of a mapping file. Raises `BrokenMapping`; also where tables contradict each other."""
+    try:
+        found: dict[str, Any] = _MAPPING.load(dict(told))
+    except ValidationError as error:
+        raise _broken(file, error.messages) from error
+    for market in found["markets"]:
+        if market not in found["carriers"]:
+            raise BrokenMapping(file, "carriers", market, "this market has no carriers")
+        for country in found["markets"][market]["countries"]:
+            if country not in found["taxes"] or country not in found["shipping_tax"]:
+                raise BrokenMapping(file, "taxes", country, f"{market} sells to {country}, which has no taxes here")
+    for country, percent in found["shipping_tax"].items():
+        if percent not in found["taxes"].get(country, {}):
+            raise BrokenMapping(file, "shipping_tax", country, f"[taxes.{country}] has no row for {percent}")
+    return found
+
+
+def check_playbook(told: Mapping[str, Any], file: str) -> dict[str, dict[str, Any]]:
+    """Validated rules by exception type. Raises `BrokenMapping`."""
+    rules = {}
+    for type, row in told.items():
+        try:
+            rules[type] = _RULE.load(row)
+        except ValidationError as error:
+            raise _broken(file, {type: error.messages}) from error
+    if "DEAD_LETTER" not in rules:
+        raise BrokenMapping(file, "DEAD_LETTER", "", "this type must exist: it is where the unforeseen goes")
+    return rules
+
+
+def _broken(file: str, messages: Any) -> BrokenMapping:
+    """The first problem of a marshmallow report, as file, table, key, words."""
+    path: list[str] = []
+    while isinstance(messages, dict):
+        key, messages = next(iter(messages.items()))
+        if key not in ("key", "value", "_schema"):
+            path.append(str(key))
+    problem = messages[0] if isinstance(messages, list) else str(messages)
+    return BrokenMapping(file, ".".join(path[:-1]) or (path[0] if path else ""), path[-1] if path else "", str(problem))

@@ -4,6 +4,7 @@
 given as `…_TOKEN` or as `…_TOKEN_FILE`.
 """
 
+import hashlib
 import os
 import re
 import stat
@@ -30,6 +31,9 @@ class Secret(str):
 
     def reveal(self) -> str:
         return str.__str__(self)
+
+
+NOT_SET = Secret("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,9 @@ class Settings:
     broker_url: Secret
     mappings: Path
     centra: tuple[CentraSettings, ...]
-    erps: tuple[ErpSettings, ...]
     vault_keys: Mapping[str, Secret] = field(repr=False)
-    sentry_dsn: Secret = Secret("")
+    variables: Mapping[str, str] = field(repr=False)
+    sentry_dsn: Secret = NOT_SET
     poll_every: timedelta = timedelta(seconds=60)
     poll_overlap: timedelta = timedelta(minutes=15)
     reread_every: timedelta = timedelta(minutes=15)
@@ -77,6 +81,14 @@ class Settings:
     prove_patience: timedelta = timedelta(seconds=15)
     payload_days: int = 90
     crash_at: str = ""
+
+    def erp(self, connection: str) -> ErpSettings:
+        """How a connection is reached. Raises `SettingsError` when its address or token is not set."""
+        found = _erp(_Given(self.variables), connection)
+        if not found.url or not found.token:
+            name = _variable(connection)
+            raise SettingsError(f"connection {connection!r} needs LOCKSTEP_{name}_URL and LOCKSTEP_{name}_TOKEN")
+        return found
 
     def shown(self) -> dict[str, str]:
         """Every setting as text, secrets as stars and passwords cut out of addresses."""
@@ -90,8 +102,8 @@ def redacted(url: str) -> str:
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str.__str__(url))
 
 
-def read_settings(environ: Mapping[str, str] | None = None, *, connections: tuple[str, ...] = ()) -> Settings:
-    """Read and validate. `connections` are the ERP connections that have a mapping file. Raises `SettingsError`."""
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and validate the environment, or a given one. Raises `SettingsError`."""
     given = _Given(_with_file(dict(os.environ if environ is None else environ)))
     return Settings(
         environment=given.text("ENVIRONMENT", "sandbox"),
@@ -99,8 +111,8 @@ def read_settings(environ: Mapping[str, str] | None = None, *, connections: tupl
         broker_url=Secret(given.text("BROKER_URL", "redis://127.0.0.1:6379/0")),
         mappings=Path(given.text("MAPPINGS", str(Path(__file__).parent.parent / "mappings"))),
         centra=tuple(_centra(given, name) for name in given.names("CENTRA")),
-        erps=tuple(_erp(given, name) for name in connections),
         vault_keys=_vault_keys(given),
+        variables=given.values,
         sentry_dsn=given.secret("SENTRY_DSN"),
         poll_every=given.seconds("POLL_SECONDS", 60),
         poll_overlap=given.seconds("POLL_OVERLAP_SECONDS", 900),
@@ -216,6 +228,4 @@ def _vault_keys(given: _Given) -> dict[str, Secret]:
 
 def _key_id(key: str) -> str:
     """A short name for a key that tells nothing about it."""
-    import hashlib
-
     return hashlib.sha256(f"lockstep vault key id\n{key}".encode()).hexdigest()[:12]

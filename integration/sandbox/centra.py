@@ -116,9 +116,7 @@ class Centra:
         with self.guard:
             self.book.edit(self.book.find(number), words)
 
-    def register_webhook(
-        self, url: str, secret: str, store: int, retries: int = 0, max_events: int = 100
-    ) -> Endpoint:
+    def register_webhook(self, url: str, secret: str, store: int, retries: int = 0, max_events: int = 100) -> Endpoint:
         """Install a webhook plugin in a store; its calls go through the injected `deliver`."""
         with self.guard:
             return self.webhooks.register(url, secret, store, retries, max_events)

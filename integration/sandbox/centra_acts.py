@@ -76,7 +76,9 @@ class Orders:
         """A new order, authorised when there is something to pay; raises `Refused` or `KeyError` for nonsense."""
         market, country = market_and_country(basket)
         now, number = self._now(), len(self.by_number) + 1
-        option = next(o for o in shipping_options_of(market.id) if o.uri == basket.shipping_option)
+        option = next((o for o in shipping_options_of(market.id) if o.uri == basket.shipping_option), None)
+        if option is None:
+            raise Refused(f"Market {market.id} has no shipping option {basket.shipping_option}")
         address = {name: basket.address[name] for name in ADDRESS_FIELDS if name in basket.address}
         address.setdefault("email", basket.email)
         order = Order(

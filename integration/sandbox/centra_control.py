@@ -81,6 +81,8 @@ class Control:
 
     def _plan_fault(self, words: Words) -> Words:
         terms: dict[str, Any] = {n: float(word) if isinstance(word, Decimal) else word for n, word in words.items()}
+        if terms.get("number") is not None:
+            terms["number"] = str(terms["number"])
         return vars(self.centra.faults.plan(**terms))
 
     def _clear_faults(self) -> Words:

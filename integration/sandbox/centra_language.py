@@ -31,7 +31,7 @@ from graphql import (
     parse,
     validate,
 )
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 
 from integration.sandbox.centra_switches import CentraSwitches
 
@@ -119,6 +119,14 @@ class Request:
         return next(_fields(self, self.operation.selection_set))
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """The first root field's arguments, variables filled in."""
+        writes = self.operation.operation is OperationType.MUTATION
+        type_ = self.schema.mutation_type if writes else self.schema.query_type
+        field_ = type_.fields.get(self.root.name.value) if type_ else None
+        return get_argument_values(field_, self.root, self.variables) if field_ else {}
+
+    @property
     def permissions(self) -> list[str]:
         return list(dict.fromkeys(need.permission for need in self.needs))
 
@@ -156,6 +164,8 @@ def _fields(request: Request, selections: SelectionSetNode) -> Iterator[FieldNod
             yield node
         elif isinstance(node, InlineFragmentNode):
             yield from _fields(request, node.selection_set)
+        elif isinstance(node, FragmentSpreadNode):
+            yield from _fields(request, request.fragments[node.name.value].selection_set)
 
 
 def _weigh(request: Request, switches: CentraSwitches) -> None:

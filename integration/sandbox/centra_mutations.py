@@ -23,9 +23,7 @@ from integration.sandbox.currencies import rounded
 from integration.sandbox.faults import Faults
 
 Arguments = Mapping[str, Any]
-_EMPTY: Shape = dict.fromkeys(
-    ("order", "orders", "paymentHistoryEntry", "eventListeners")
-)
+_EMPTY: Shape = dict.fromkeys(("order", "orders", "paymentHistoryEntry", "eventListeners"))
 MISSING = (
     "updateWholesaleOrder", "createShipment", "updateShipment", "captureShipment", "completeShipment",
     "deleteShipment", "createReturn", "completeReturn", "uncompleteReturn", "deleteReturn", "refundReturn",
@@ -142,7 +140,9 @@ class Mutations:
 
     def _update_record(self, order: Order, words: Mapping[str, Any]) -> None:
         """Addresses, customer names and the internal flag; noted once, when there was anything."""
-        if not any(words.get(k) is not None for k in ("shippingAddress", "billingAddress", "customerInfo", "isInternal")):
+        if not any(
+            words.get(k) is not None for k in ("shippingAddress", "billingAddress", "customerInfo", "isInternal")
+        ):
             return
         self.orders.readdress(order, words.get("shippingAddress"), words.get("billingAddress"))
         names = words.get("customerInfo") or {}

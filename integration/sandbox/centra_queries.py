@@ -245,7 +245,9 @@ class Queries:
         if name in ("createdAt", "orderDate", "updatedAt"):
             stamp = "updated_at" if name == "updatedAt" else "created_at"
             from_, to = self._range(wanted)
-            return [o for o in found if (not from_ or getattr(o, stamp) >= from_) and (not to or getattr(o, stamp) <= to)]
+            return [
+                o for o in found if (not from_ or getattr(o, stamp) >= from_) and (not to or getattr(o, stamp) <= to)
+            ]
         if name == "status":
             return [order for order in found if order.status in wanted]
         if name == "storeType":

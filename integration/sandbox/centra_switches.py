@@ -1,7 +1,7 @@
 """Everything about Centra that nobody confirms, as one set of switches with a default each."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_type_hints
 
 
 @dataclass
@@ -14,7 +14,7 @@ class CentraSwitches:
     time_zone: str = "Europe/Stockholm"
     """IANA zone of every date Centra shows. That there is one zone per instance is documented; which one is ours."""
 
-    bad_token_status: int = 401
+    bad_token_status: Literal[401, 200] = 401
     """Unconfirmed: HTTP status for a wrong or expired token (401, or 200 with `errors`)."""
 
     updated_at_filter: bool = True
@@ -24,10 +24,10 @@ class CentraSwitches:
     """Documented as off until Centra turns it on per instance; unconfirmed for any given client. Off: no event is
     made, the queries still answer."""
 
-    limits: str = "off"
+    limits: Literal["off", "growth", "enhanced"] = "off"
     """Rate limits: "off", or the plan's name "growth" or "enhanced" (the plans' figures are documented)."""
 
-    retry_after: str = "timestamp"
+    retry_after: Literal["timestamp", "seconds", "http-date"] = "timestamp"
     """Unconfirmed: form of `Retry-After`: "timestamp" (epoch seconds, the likeliest reading), "seconds" or
     "http-date"."""
 
@@ -37,17 +37,17 @@ class CentraSwitches:
     limit_maximum: int = 200
     """Unconfirmed: the largest `limit`."""
 
-    limit_overrun: str = "error"
+    limit_overrun: Literal["error", "clamp"] = "error"
     """Unconfirmed: a larger `limit` is an "error", or silently cut: "clamp"."""
 
     including_tax_default: bool = True
     """Unconfirmed: what `lineValue` means without its argument."""
 
-    bundle_lines: str = "header"
+    bundle_lines: Literal["header", "parts"] = "header"
     """Unconfirmed: a bundle on an order is one line of the bundle product ("header") or its contents with the price
     split in proportion ("parts")."""
 
-    cancelled_status: str = "CANCELLED"
+    cancelled_status: Literal["CANCELLED", "DELETED"] = "CANCELLED"
     """Unconfirmed: name of the cancelled status, "CANCELLED" or "DELETED" (two vendor schemas disagree)."""
 
     held_orders_listed: bool = True
@@ -56,13 +56,13 @@ class CentraSwitches:
     autoconfirm: bool = False
     """A store setting, documented; unconfirmed for any given client. On: an order is confirmed as it is placed."""
 
-    allocate_on: str = "confirm"
+    allocate_on: Literal["confirm", "placement"] = "confirm"
     """Unconfirmed: stock is taken "confirm" (the vendor's text) or already at "placement"."""
 
     capture_settles_after: float = 5.0
     """Unconfirmed: seconds until an Adyen or Klarna capture request becomes a capture (days are possible)."""
 
-    confirm_events_again: str = "ignore"
+    confirm_events_again: Literal["ignore", "warning"] = "ignore"
     """Unconfirmed: confirming an event that is gone: "ignore", or a "warning"."""
 
     nested_list_weight: int = 5
@@ -78,10 +78,13 @@ class CentraSwitches:
     """The newest version named in the vendor's changelog; shown in `extensions.appVersion`."""
 
     def change(self, words: dict[str, Any]) -> None:
-        """Set switches by name; raises `KeyError` naming the first unknown one and changes nothing."""
-        known = {field.name for field in fields(self)}
-        for name in words:
+        """Set switches by name; an unknown name (`KeyError`) or position (`ValueError`) changes nothing."""
+        known = get_type_hints(type(self))
+        for name, value in words.items():
             if name not in known:
                 raise KeyError(f"no switch named {name!r}; there are: {', '.join(sorted(known))}")
+            positions = get_args(known[name])
+            if positions and value not in positions:
+                raise ValueError(f"{name} is one of {', '.join(map(str, positions))}, not {value!r}")
         for name, value in words.items():
             setattr(self, name, value)

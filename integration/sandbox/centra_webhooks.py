@@ -7,6 +7,7 @@ call, no retries unless set (up to 3). Unconfirmed and therefore switches: how l
 import hashlib
 import hmac
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> i
     """Deliver for real. Blocks its thread for `timeout` seconds at most; nothing is raised."""
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310  # the tester's own URL
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310  # as above
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -71,6 +72,7 @@ class Webhooks:
     def __init__(self, clock: Clock, switches: CentraSwitches, faults: Faults, deliver: Deliver) -> None:
         self.clock, self.switches, self.faults, self.deliver = clock, switches, faults, deliver
         self.endpoints: list[Endpoint] = []
+        self._guard = threading.Lock()
 
     def register(self, url: str, secret: str, store: int, retries: int = 0, max_events: int = 100) -> Endpoint:
         """Install a plugin; `retries` 0 to 3, else `ValueError`."""
@@ -119,9 +121,11 @@ class Webhooks:
         self._soon(endpoint)
 
     def _soon(self, endpoint: Endpoint) -> None:
-        if endpoint.waiting and not endpoint.busy:
+        with self._guard:
+            if endpoint.busy or not endpoint.waiting:
+                return
             endpoint.busy = True
-            self.clock.later(self.switches.webhook_delay, lambda: self._flush(endpoint))
+        self.clock.later(self.switches.webhook_delay, lambda: self._flush(endpoint))
 
     def _flush(self, endpoint: Endpoint) -> None:
         batch = endpoint.waiting[: endpoint.max_events]

@@ -102,11 +102,11 @@ class Wire:
 
     def _number(self, request: Request) -> str | None:
         """The order a request is about, when it names exactly one: what `Plan.number` is compared with."""
-        given = request.variables.coerced
-        words = [given, {a.name.value: _literal(a.value) for a in request.root.arguments or ()}]
-        numbers, ids = _mentioned(words, "number", given), _mentioned(words, "id", given)
-        order = next((o for o in map(self.centra.book.by_id.get, ids) if o), None)
-        return numbers[0] if numbers else (str(order.number) if order else None)
+        numbers = _mentioned(request.arguments, "number")
+        if numbers:
+            return numbers[0] if len(set(numbers)) == 1 else None
+        orders = map(self.centra.book.by_id.get, _mentioned(request.arguments, "id"))
+        return next((str(order.number) for order in orders if order), None)
 
     def _executed(self, request: Request, token: Token, fault: str) -> Reply:
         centra = self.centra
@@ -152,29 +152,14 @@ def _formatted(error: GraphQLError) -> dict[str, Any]:
     return shown
 
 
-def _literal(node: Any) -> Any:
-    """A value in the text as Python has it: dictionaries, lists, text; variables become `$name`."""
-    if hasattr(node, "fields"):
-        return {part.name.value: _literal(part.value) for part in node.fields}
-    if hasattr(node, "values"):
-        return [_literal(part) for part in node.values]
-    return f"${node.name.value}" if hasattr(node, "name") else getattr(node, "value", None)
-
-
-def _mentioned(words: Any, name: str, variables: Mapping[str, Any]) -> list[str]:
+def _mentioned(words: Any, name: str) -> list[str]:
     """Every plain value under a key called `name`, as text."""
-    found: list[str] = []
     if isinstance(words, list):
-        for word in words:
-            found += _mentioned(word, name, variables)
-    elif isinstance(words, Mapping):
-        for key, word in words.items():
-            if key != name or isinstance(word, Mapping):
-                found += _mentioned(word, name, variables)
-                continue
-            for value in word if isinstance(word, list) else [word]:
-                text = str(value)
-                found.append(str(variables.get(text[1:])) if text.startswith("$") else text)
+        return [found for word in words for found in _mentioned(word, name)]
+    found: list[str] = []
+    for key, word in words.items() if isinstance(words, Mapping) else ():
+        plain = [w for w in (word if isinstance(word, list) else [word]) if isinstance(w, int | str)]
+        found += [str(w) for w in plain] if key == name else _mentioned(word, name)
     return found
 
 

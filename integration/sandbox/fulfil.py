@@ -10,6 +10,7 @@ a switch (`FulfilSwitches`). Faults that leave a caller without an answer are ra
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -27,7 +28,7 @@ from integration.sandbox.fulfil_routes import ROOT, Call, Request, Routes, query
 from integration.sandbox.fulfil_search import Search
 from integration.sandbox.fulfil_states import States
 from integration.sandbox.fulfil_switches import FulfilSwitches
-from integration.sandbox.fulfil_wire import HTML_TYPE, REASONS, Refused, Reply, http_error, parsed
+from integration.sandbox.fulfil_wire import HTML_TYPE, REASONS, Reply, http_error, parsed
 
 __all__ = ["TOKEN", "Fulfil", "FulfilSwitches"]
 
@@ -139,20 +140,15 @@ class Fulfil:
             self.requests[call.operation] += 1
         asked = environ.get("HTTP_X_SANDBOX_FAULT", "")
         plan = self.faults.due(call.operation, call.number, asked, possible(call.operation))
-        work = partial(self._work, call, user, plan)
+        work = partial(settled, partial(self._work, call, user, plan))
         return suffer(plan, work, self._clock, self.switches.page_size) if plan else work()
 
     def _work(self, call: Call, user: int, plan: Plan | None) -> Reply:
-        """Do the call, all of it or nothing."""
         with self._lock:
-            try:
-                headers = self._access.spend(user)
-            except Refused as refused:
-                return refused.reply
-            self._records.keep()
-            try:
-                reply = call.act(plan)
-            except Refused as refused:
-                self._records.undo()
-                reply = refused.reply
-        return Reply(reply.status, reply.body, reply.content_type, [*reply.headers, *headers])
+            headers = self._access.spend(user)
+            reply = settled(lambda: self._act(call, plan))
+        return replace(reply, headers=[*reply.headers, *headers])
+
+    def _act(self, call: Call, plan: Plan | None) -> Reply:
+        with self._records.all_or_nothing():
+            return call.act(plan)

@@ -8,7 +8,7 @@ that `write` answers null, and that search_read without a limit is refused when 
 from typing import Any
 
 from integration.sandbox.fulfil_access import Access
-from integration.sandbox.fulfil_models import FIELDS, Field
+from integration.sandbox.fulfil_models import FIELDS
 from integration.sandbox.fulfil_records import Records, Row, field_of
 from integration.sandbox.fulfil_search import Search
 from integration.sandbox.fulfil_switches import FulfilSwitches
@@ -139,44 +139,45 @@ class Calls:
             defaults["number"] = f"{prefix}{self._records.next_id(model):05d}"
         return defaults
 
-    def _sorted(self, model: str, values: Row) -> tuple[Row, list[tuple[str, Field, Any]]]:
+    def _sorted(self, model: str, values: Row) -> tuple[Row, list[tuple[str, Any]]]:
         """Plain values, and the x2many fields with their commands."""
         plain: Row = {}
-        parts: list[tuple[str, Field, Any]] = []
+        parts: list[tuple[str, Any]] = []
         for name, value in values.items():
             field = field_of(model, name)
             if field.kind in ("many", "inverse"):
-                parts.append((name, field, value))
+                parts.append((name, value))
             elif name in ("id", "rec_name", "create_date", "write_date"):
                 raise user_error(f'The field "{name}" cannot be written.')
             else:
                 plain[name] = value
         return plain, parts
 
-    def _apply(self, model: str, row: Row, parts: list[tuple[str, Field, Any]]) -> None:
-        for name, field, commands in parts:
+    def _apply(self, model: str, row: Row, parts: list[tuple[str, Any]]) -> None:
+        for name, commands in parts:
             if not isinstance(commands, list) or not all(isinstance(c, list) and len(c) > 1 for c in commands):
                 raise http_error(500, f"{name}: commands expected")
             for command in commands:
-                self._command(row, name, field, *command)
+                self._command(model, row, name, *command)
 
-    def _command(self, row: Row, name: str, field: Field, verb: str, first: Any, second: Any = None) -> None:
+    def _command(self, model: str, row: Row, name: str, verb: str, first: Any, second: Any = None) -> None:
         """One of create, add, remove, write, delete."""
+        field = FIELDS[model][name]
         assert field.model
         owner = {field.inverse: row["id"]} if field.inverse else {}
         match verb:
             case "create":
                 ids = [self.insert(field.model, values | owner)["id"] for values in first]
                 if not field.inverse:
-                    row[name].extend(ids)
+                    self._records.update(model, row, {name: row[name] + ids})
             case "add" | "remove" if field.inverse:
                 for id in _ids(first):
                     owned = row["id"] if verb == "add" else None
                     self._records.update(field.model, self._records.get(field.model, id), {field.inverse: owned})
             case "add":
-                row[name].extend(id for id in _ids(first) if id not in row[name])
+                self._records.update(model, row, {name: list(dict.fromkeys(row[name] + _ids(first)))})
             case "remove":
-                row[name] = [id for id in row[name] if id not in _ids(first)]
+                self._records.update(model, row, {name: [id for id in row[name] if id not in _ids(first)]})
             case "write":
                 for id in _ids(first):
                     self.change(field.model, self._records.get(field.model, id), second)

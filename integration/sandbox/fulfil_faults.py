@@ -1,5 +1,6 @@
 """Fulfil's faults: those of the wire in Fulfil's words, and those of its own meaning."""
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ FULFIL_FAULTS = WIRE_FAULTS | ORDER_FAULTS | {
     "page-size": "answers 429 for a page too large and does nothing",
 }  # fmt: skip
 
+_log = logging.getLogger(__name__)
 _ELSEWHERE = "https://login.example.invalid/"
 _MAINTENANCE = b"<!doctype html><title>Maintenance</title><h1>We will be back shortly</h1>"
 _OOPS = b"<!doctype html><title>500 Internal Server Error</title><h1>Internal Server Error</h1>"
@@ -89,8 +91,11 @@ def _discard(reply: Reply) -> None:
 
 
 def settled(work: Callable[[], Reply]) -> Reply:
-    """The answer of `work`, a refusal included."""
+    """The answer of `work`, a refusal included; nonsense that no check foresaw is a logged 500, as at the vendor's."""
     try:
         return work()
     except Refused as refused:
         return refused.reply
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError):
+        _log.exception("the call made no sense to Fulfil's sandbox")
+        return server_error()

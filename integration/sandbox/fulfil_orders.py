@@ -91,8 +91,9 @@ class Orders:
 
     def _except(self, sale: Row, text: str) -> None:
         words = {"origin": f"sale.sale,{sale['id']}", "channel": sale["channel"], "log": text, "is_resolved": False}
-        sale["exceptions"].append(self._records.insert("channel.exception", words)["id"])
-        self._records.update("sale.sale", sale, {"has_channel_exception": True}, touch=False)
+        exceptions = [*sale["exceptions"], self._records.insert("channel.exception", words)["id"]]
+        changes = {"has_channel_exception": True, "exceptions": exceptions}
+        self._records.update("sale.sale", sale, changes, touch=False)
 
     def _write(self, form: Form) -> Row:
         party = self._party(form.customer)

@@ -1,7 +1,8 @@
 """The sandbox's tables: rows as dicts, indexes kept as rows come and go, and a log of every create."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -86,10 +87,16 @@ class Records:
         """What was done so far stays, whatever comes after."""
         self._undo.clear()
 
-    def undo(self) -> None:
-        """Take back everything since the last `keep`: a refused call leaves nothing behind."""
-        while self._undo:
-            self._undo.pop()()
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """A call that ends in an error leaves nothing behind, except what `keep` was told to keep."""
+        self.keep()
+        try:
+            yield
+        except Exception:
+            while self._undo:
+                self._undo.pop()()
+            raise
 
     def _forget(self, model: str, row: Row) -> None:
         for name, index in self.indexes[model].items():

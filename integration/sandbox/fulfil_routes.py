@@ -75,8 +75,7 @@ class Routes:
             return Call("list", _filtered(request.query.get("filter")), lambda plan: self._list(request, model))
         if request.verb == "POST":
             rows = request.body if isinstance(request.body, list) else [request.body]
-            number = _text(rows[0].get("channel_identifier")) if rows and isinstance(rows[0], dict) else None
-            return Call("create", number, lambda plan: self._post(request, model, rows))
+            return Call("create", _key_of_first(rows), lambda plan: self._post(request, model, rows))
         raise http_error(405)
 
     def _list(self, request: Request, model: str) -> Reply:
@@ -152,8 +151,7 @@ class Routes:
         if method.startswith("search"):
             return _identifier(terms(args, "filters")[0])
         if method == "create":
-            rows = terms(args, "vlist")[0]
-            return _text(rows[0].get("channel_identifier")) if rows and isinstance(rows[0], dict) else None
+            return _key_of_first(terms(args, "vlist")[0])
         ids = terms(args, "ids")[0]
         return self._number(model, ids) if isinstance(ids, list) else None
 
@@ -167,6 +165,11 @@ class Routes:
 
 def _is_order(args: Any) -> bool:
     return isinstance(args, list) and len(args) > 1 and isinstance(args[1], dict)
+
+
+def _key_of_first(rows: Any) -> str | None:
+    first = rows[0] if isinstance(rows, list) and rows else None
+    return _text(first.get("channel_identifier")) if isinstance(first, dict) else None
 
 
 def _text(value: Any) -> str | None:

@@ -56,8 +56,8 @@ class States:
         for line in lines:
             place = line["warehouse"] or sale["warehouse"]
             pieces[place] = pieces.get(place, 0.0) + (line["quantity"] or 0.0)
-        for place, total in pieces.items():
-            sale["shipments"].append(self._ship_from(sale, place, total)["id"])
+        made = [self._ship_from(sale, place, total)["id"] for place, total in pieces.items()]
+        self._records.update("sale.sale", sale, {"shipments": sale["shipments"] + made}, touch)
 
     def _ship_from(self, sale: Row, warehouse: int | None, total: float) -> Row:
         return self._records.insert(

@@ -31,7 +31,12 @@ COURSES = {
 }  # fmt: skip
 """What becomes of an order, with weights; see `Generator._course`."""
 
-_STACKS = (("LOYAL15", "FREESHIP"), ("WELCOME10", "FIVEOFF"), ("FIVEOFF", "GIFTCARD"), ("STAFF333", "FREESHIP", "GIFTCARD"))
+_STACKS = (
+    ("LOYAL15", "FREESHIP"),
+    ("WELCOME10", "FIVEOFF"),
+    ("FIVEOFF", "GIFTCARD"),
+    ("STAFF333", "FREESHIP", "GIFTCARD"),
+)
 _VOUCHERS: tuple[tuple[tuple[str, ...], int], ...] = (
     ((), 60), (("WELCOME10",), 7), (("LOYAL15",), 4), (("STAFF333",), 2), (("FIVEOFF",), 5), (("TWENTYOFF",), 3),
     (("FREESHIP",), 7), (("GIFTCARD",), 5), *((stack, 2) for stack in _STACKS),

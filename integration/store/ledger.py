@@ -4,7 +4,7 @@ A hint marks a row dirty; a worker claims due rows with a lease, works, and sett
 that belongs to it in one commit, guarded by the fence of the claim. The broker is not mentioned here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,8 @@ from integration.errors import LeaseLost
 from integration.store import Store, Transaction
 from integration.store.tables import arrival, attempt, job
 
-FINAL = ("observed", "proven", "cancelled")
-"""States in which nothing is left to do until a new hint."""
+FINAL = ("observed", "proven", "cancelled", "closed")
+"""States in which nothing is left to do until a new hint; `closed` was closed by a person and stays so."""
 
 OPEN = ("seen", "held", "ready", "posted", "cancelling", "dead")
 
@@ -134,6 +134,7 @@ def claim(
             beside = beside.order_by(job.c.id).limit(page - 1).with_for_update(skip_locked=True)
             ids += tx.execute(beside).scalars()
         until = now + lease
+        _close_lost_attempts(tx, ids)
         rows = tx.execute(
             update(job)
             .where(job.c.id.in_(ids))
@@ -145,14 +146,19 @@ def claim(
         return [Job(row, row.fence, attempts[row.id], owner, until) for row in rows]
 
 
-def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_id: str, owner: str) -> dict[int, int]:
-    """Close what dead workers left open on these rows, then open this claim's attempts."""
-    ids = [row.id for row in rows]
-    tx.execute(
+def _close_lost_attempts(tx: Transaction, ids: Collection[int]) -> None:
+    """Close what dead workers left open on these rows; each counts, so that a poison job cannot kill for ever."""
+    lost = tx.execute(
         update(attempt)
         .where(attempt.c.job_id.in_(ids), attempt.c.outcome == "open")
         .values(outcome="lost", ended_at=tx.now, note="its worker stopped before the outcome was known")
-    )
+        .returning(attempt.c.job_id)
+    ).scalars().all()
+    if lost:
+        tx.execute(update(job).where(job.c.id.in_(lost)).values(attempts=job.c.attempts + 1))
+
+
+def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_id: str, owner: str) -> dict[int, int]:
     begun = [
         {"job_id": row.id, "link": link, "task_id": task_id, "owner": owner, "fence": row.fence}
         | {"started_at": tx.now, "outcome": "open"}
@@ -272,7 +278,7 @@ def restless(store: Store, *, read_before: timedelta, limit: int) -> list[Key]:
             select(job.c.instance, job.c.kind, job.c.number)
             .where(
                 job.c.closed_at.is_(None),
-                job.c.state != "observed",
+                job.c.state.not_in(("observed", "closed")),
                 job.c.dirty_seq == job.c.clean_seq,
                 job.c.read_at <= tx.now - read_before,
             )
@@ -322,3 +328,24 @@ def attempt_recorded(tx: Transaction, task_id: str) -> bool:
     return bool(
         tx.scalar(select(exists().where(attempt.c.task_id == bindparam("task"), attempt.c.outcome == "dead")), {"task": task_id})
     )
+
+
+def park(tx: Transaction, claimed: Job, until: datetime) -> None:
+    """Let a settled row rest until an instant of the store's clock."""
+    tx.execute(update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(not_before=until))
+
+
+def note_sent(tx: Transaction, claimed: Job, version: str) -> None:
+    """From this intent on the document counts as sent in this version; its connection no longer changes."""
+    tx.execute(update(job).where(job.c.id == claimed.id).values(posted_version=version))
+
+
+def unseen(tx: Transaction, instance: str, kind: str, stamps: Mapping[str, str]) -> list[Key]:
+    """Of documents seen in a feed (number to change stamp), those that are new to us or changed since we read them."""
+    rows = tx.execute(
+        select(job.c.number, job.c.source_stamp, job.c.read_at, job.c.dirty_seq > job.c.clean_seq).where(
+            job.c.instance == instance, job.c.kind == kind, job.c.number.in_(list(stamps))
+        )
+    )
+    known = {number for number, stamp, read_at, dirty in rows if dirty or (read_at and stamp == stamps[number])}
+    return [Key(instance, kind, number) for number in stamps if number not in known]

@@ -67,7 +67,7 @@ def _job() -> Column[Any]:
     return Column("job_id", _Id, ForeignKey("job.id"), nullable=False)
 
 
-STATES = ("seen", "held", "observed", "ready", "posted", "proven", "cancelling", "cancelled", "dead")
+STATES = ("seen", "held", "observed", "ready", "posted", "proven", "cancelling", "cancelled", "dead", "closed")
 
 job = Table(
     "job",
@@ -91,6 +91,7 @@ job = Table(
     Column("rung_at", Instant),
     Column("read_at", Instant, comment="when the storefront was last asked about it"),
     Column("source_status", String(32), nullable=False, server_default=""),
+    Column("source_stamp", String(40), nullable=False, server_default="", comment="the storefront's last-changed stamp"),
     Column("source_version", String(64), comment="fingerprint of the document as last read"),
     Column("posted_version", String(64), comment="fingerprint of the document as last sent"),
     Column("erp_ref", String(64), comment="the ERP's id of the document; written once"),

@@ -181,6 +181,10 @@ def test_parts_are_written_with_commands(session: Session) -> None:
     session.put("model/sale.sale/write", [[1], {"lines": [["write", [1], {"quantity": 5}], ["delete", [2]]]}])
     assert session.get("model/sale.sale/1?fields=lines").value["lines"] == [1]
     assert session.get("model/sale.line/1").value["quantity"] == 5
+    session.put("model/sale.sale/write", [[1], {"lines": [["remove", [1]]]}])
+    assert session.get("model/sale.sale/1?fields=lines").value["lines"] == []
+    session.put("model/sale.sale/write", [[1], {"lines": [["add", [1]]]}])
+    assert session.get("model/sale.sale/1?fields=lines").value["lines"] == [1]
     session.put("model/sale.line/write", [[1], {"taxes": [["add", [10, 11]], ["remove", [10]]]}])
     assert session.get("model/sale.line/1").value["taxes"] == [11]
 
@@ -201,6 +205,36 @@ def test_a_refused_write_restores_what_it_had_changed(session: Session) -> None:
         session.put("model/sale.sale/write", [*sale_or_both, {"reference": "new", "lines": [["write", [999], {}]]}])
     assert session.put("model/sale.sale/search", [[["reference", "=", "#1"]]]).words == [1]
     assert session.put("model/sale.sale/search", [[["reference", "=", "new"]]]).words == []
+
+
+NONSENSE = [
+    None, 5, "text", {}, [], [None], [5], ["x"], [[]], [[5]], [[None]], [["x"], 5], [[], "a", "b"], [[], 0, 1, 5],
+    [[], 0, 1, [[5]], 5], [[], 0, 1, None, 5], [{"a": []}], [{}, {}], [1, {}], [1, []], [[1], {"lines": 5}],
+    [[1], {"lines": [["create", 5]]}], [[1], {"lines": [["add", [None]]]}], [[{"lines": [[1, 2, 3, 4, 5]]}]],
+    [[["OR"]]], [[["AND", 5]]], [[[[[[]]]]]], {"filters": 5}, {"limit": []}, {"order": 5}, {"fields": 5, "limit": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NONSENSE)
+def test_nonsense_is_answered_and_changes_nothing(fulfil: Fulfil, session: Session, body: object) -> None:
+    session.put(CREATE, [1, order("1")])
+    before = fulfil.books()["sales"]
+    for method in (
+        "search",
+        "search_read",
+        "search_count",
+        "read",
+        "create",
+        "write",
+        "delete",
+        "cancel",
+        "1",
+        "1/quote",
+    ):
+        assert session.put(f"model/sale.sale/{method}", body).status in (200, 400, 404, 500)
+    assert session.put(CREATE, body).status in (400, 404, 500)
+    assert session.post("model/sale.sale", body).status in (201, 400, 404, 500)
+    assert fulfil.books()["sales"][:1] == before
 
 
 def test_a_state_cannot_be_written(session: Session) -> None:

@@ -59,6 +59,18 @@ def test_several_sales_move_together_or_not_at_all(session: Session) -> None:
     assert session.put("model/sale.sale/quote", [[1, 2]]).status == 200
 
 
+def test_a_process_that_fails_halfway_leaves_no_shipment(session: Session) -> None:
+    lines = [["create", [{"product": 1, "quantity": 1}]]]
+    session.put("model/sale.sale/create", [[{"channel": 1, "lines": lines}, {"channel": 1}]])
+    session.put("model/sale.sale/quote", [[1]])
+    session.put("model/sale.sale/confirm", [[1]])
+    assert session.put("model/sale.sale/process", [[1, 2]]).status == 400
+    assert session.get("model/sale.sale/1").value["shipments"] == []
+    assert session.put("model/stock.shipment.out/search_count", [[]]).words == 0
+    assert session.put("model/sale.sale/process", [[1]]).status == 200
+    assert session.get("model/sale.sale/1").value["shipments"] == [2]
+
+
 def test_a_processing_sale_is_cancelled_after_its_shipments(session: Session) -> None:
     session.put(CREATE, [1, order("1")])
     answer = session.put("model/sale.sale/1/cancel")

@@ -13,7 +13,7 @@ from integration.domain.money import Money, digits, total, unit_prices
 from integration.domain.order import Address, Order
 from integration.domain.pricing import Inconsistent, Part, PricedOrder, price
 from integration.domain.proof import Value
-from integration.errors import Rejected, Unmapped
+from integration.errors import Rejected
 from mappings import Mapping as Mapped
 from mappings import Market
 
@@ -221,9 +221,3 @@ def refusal(words: str, request: Mapping[str, Any], mapping_file: str) -> Reject
 def _refused(type: str, cause: str, message: str, words: str) -> Rejected:
     return Rejected(type, cause, message, evidence=words)
 
-
-def require_known(skus: Mapping[str, str | None], wanted: Sequence[str], connection: str) -> None:
-    """Raises `Unmapped` for the first SKU that the ERP has no active item for."""
-    for sku in wanted:
-        if skus.get(sku) is None:
-            raise Unmapped("ORDER_UNKNOWN_SKU", file=connection, table="items", key=sku)

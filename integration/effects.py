@@ -1,0 +1,109 @@
+"""The one function that writes to another system: intent, call, answer; and for an unknown outcome, look first.
+
+What the remote guarantees (`EffectClass`) decides how doubt is resolved. Every protection here has a test in which the
+others are switched off, because they hide each other's faults.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from integration.errors import NotReady, Rejected, Unavailable, Unknown
+from integration.ports import EffectClass, Write
+from integration.store import Store, Transaction, effects, ledger
+from integration.store.ledger import Job
+
+
+def perform(
+    store: Store,
+    job: Job,
+    write: Write,
+    *,
+    lease: timedelta,
+    point: Callable[[str], None],
+    with_intent: Callable[[Transaction], None] = lambda tx: None,
+) -> str:
+    """Make the other side have this document exactly once, and return its id there.
+
+    Raises `Unknown` or `NotReady` while an earlier call is in doubt, `Unavailable` when surely nothing was done,
+    `Rejected` when they refused or have several. `with_intent` joins the transaction that records the intent.
+    """
+    standing = _standing(store, job, write)
+    if standing is not None:
+        return standing
+    with store.write("intent") as tx:
+        ledger.hold(tx, job, needs=write.takes, lease=lease)
+        effects.intend(
+            tx,
+            job.id,
+            write.name,
+            effect_class=write.effect_class,
+            reference=write.reference,
+            request=write.fingerprint,
+            unknown_until=tx.now + write.takes + write.wait,
+        )
+        with_intent(tx)
+    ref = _send(store, job, write, point)
+    return _answered(store, job, write, ref)
+
+
+def _standing(store: Store, job: Job, write: Write) -> str | None:
+    """The answer that stands already, or was found where an earlier call left us in doubt."""
+    with store.read() as tx:
+        row = effects.of(tx, job.id, write.name)
+        now = tx.now
+    if row is None or (row.answer is None and row.state not in effects.PENDING):
+        return None
+    if row.answer is not None:
+        return str(row.answer)
+    found = write.find() if write.effect_class is not EffectClass.BLIND else []
+    if len(found) > 1:
+        raise Rejected(
+            "ORDER_DUPLICATE_SUSPECT",
+            f"{write.reference} found {len(found)} times",
+            f"the ERP has {len(found)} documents under {write.reference}: {', '.join(found)}",
+        )
+    if found:
+        return _answered(store, job, write, found[0])
+    if write.effect_class is EffectClass.BLIND:
+        message = f"the {write.name} was sent and never answered, and the ERP offers no way to look it up"
+        raise Rejected("ORDER_IN_DOUBT", f"{write.name} in doubt", message)
+    if row.unknown_until is not None and row.unknown_until > now:
+        raise NotReady(
+            f"an earlier call for the {write.name} is in doubt; until {row.unknown_until:%H:%M:%S} UTC its absence proves "
+            "nothing",
+            until=row.unknown_until,
+        )
+    return None
+
+
+def _send(store: Store, job: Job, write: Write, point: Callable[[str], None]) -> str:
+    point("effect.before-send")
+    try:
+        ref = write.send()
+    except Unknown:
+        _record(store, job, write, "unknown")
+        raise
+    except Unavailable:
+        _record(store, job, write, "void")
+        raise
+    except Rejected:
+        _record(store, job, write, "refused")
+        raise
+    point("effect.after-send")
+    return ref
+
+
+def _record(store: Store, job: Job, write: Write, state: str) -> None:
+    with store.write(f"effect.{state}") as tx:
+        effects.record(tx, job.id, write.name, state)
+
+
+def _answered(store: Store, job: Job, write: Write, ref: str) -> str:
+    """Record the id, once. Another id on record means that there are two documents."""
+    with store.write("answer") as tx:
+        stands = effects.answer(tx, job.id, write.name, ref)
+    if stands != ref:
+        raise Rejected(
+            "ORDER_DUPLICATE_SUSPECT", f"{write.reference} twice", f"the ERP has both {stands} and {ref} under {write.reference}"
+        )
+    return stands

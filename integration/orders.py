@@ -1,0 +1,198 @@
+"""What the links of order post do to one order: everything between the ledger and the two systems."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from integration import items, release
+from integration.domain.order import Key, Order
+from integration.domain.proof import compare, seal
+from integration.errors import NotReady, Rejected
+from integration.ports import ERP, Fetched, Standing
+from integration.store import Transaction, documents, effects, exceptions, ledger, proofs
+from integration.store.ledger import Job
+from integration.vault import VaultError
+from integration.wiring import World
+from mappings import Mapping as Mapped
+
+CLOSED = ("SHIPPED", "ARCHIVED", "CANCELLED", "DELETED")
+ORDER_WRITE = "sales order"
+
+VISIBLE_WITHIN = timedelta(seconds=60)
+"""An accepted order that no search shows after this is missing. Unconfirmed; longer than any lag reported."""
+PROCESSED_WITHIN = timedelta(minutes=10)
+"""An accepted order that is still a draft after this needs a person."""
+ASK_AGAIN = timedelta(seconds=5)
+
+
+def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: World) -> None:
+    """Decide what an order that was just read needs, and keep what was read in the vault."""
+    now = world.store.now()
+    job.values |= {"clean_seq": job.row.dirty_seq, "read_at": now}
+    if fetched is not None:
+        _keep(job, fetched, world)
+    past = _past(job, world)
+    decision = release.decide(past, fetched, mappings)
+    job.then(decision.state, decision.reason)
+    if decision.connection and past.posted_version is None:
+        mapping = next(m for m in mappings if m.connection == decision.connection)
+        job.values |= {"connection": mapping.connection, "mapping_version": mapping.version}
+    elif past.posted_version is not None and job.row.state == "dead" and decision.state in ("ready", "posted"):
+        job.values["mapping_version"] = _newest(mappings, job.row.connection, job.row.mapping_version)
+    if decision.state == "ready" and job.row.released_at is None:
+        job.values["released_at"] = now
+    if decision.state == "held":
+        job.values["not_before"] = now + world.settings.reread_every
+    if decision.state == "cancelled" and job.row.state != "cancelled":
+        job.values["done_at"] = now
+        job.also(both_agree(job, "obsolete: cancelled in Centra before anything was sent"))
+
+
+def _newest(mappings: Sequence[Mapped], connection: str, otherwise: int) -> int:
+    return next((m.version for m in mappings if m.connection == connection), otherwise)
+
+
+def _keep(job: Job, fetched: Fetched, world: World) -> None:
+    job.values |= {"source_version": fetched.fingerprint, "source_stamp": fetched.stamp}
+    if fetched.order is not None:
+        job.values |= release.facts_of(fetched.order)
+        ended = fetched.order.status in CLOSED
+        job.values["closed_at"] = (job.row.closed_at or job.values["read_at"]) if ended else None
+    if fetched.fingerprint != job.row.source_version:
+        content = fetched.content
+        job.also(lambda tx: _seal(tx, world, job.id, content))
+
+
+def _seal(tx: Transaction, world: World, job_id: int, content: bytes) -> None:
+    documents.put(tx, world.vault, job_id, "order", content, only_latest=True)
+
+
+def _past(job: Job, world: World) -> release.Past:
+    row = job.row
+    with world.store.read() as tx:
+        sent = effects.of(tx, job.id, ORDER_WRITE) if row.posted_version else None
+    return release.Past(
+        state=row.state,
+        read_before=row.read_at is not None,
+        connection=row.connection,
+        posted_version=row.posted_version,
+        source_version=row.source_version,
+        answered=sent is not None and sent.answer is not None,
+    )
+
+
+def look_up_items(page: Sequence[Job], found: Mapping[str, Fetched], world: World) -> None:
+    """Ask each ERP once for all SKUs of a page that it was not asked for lately, so that posting need not."""
+    wanted: dict[str, set[str]] = {}
+    for job in page:
+        fetched = found.get(job.key.number)
+        if job.state == "ready" and fetched is not None and fetched.order is not None:
+            connection = job.values.get("connection") or job.row.connection
+            wanted.setdefault(connection, set()).update(line.sku for line in fetched.order.lines)
+    for connection, skus in sorted(wanted.items()):
+        items.known(world.store, world.erp(connection), skus)
+
+
+def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:
+    """The order as last read, the mapping frozen for it, and its ERP."""
+    with world.store.read() as tx:
+        try:
+            content = documents.latest(tx, world.vault, job.id, "order")
+        except VaultError as error:
+            raise Rejected("ORDER_VANISHED", "vault:order", f"the order's document cannot be opened: {error}") from error
+    if content is None:
+        raise Rejected("ORDER_VANISHED", "vault:order", "the order's document is not in the vault any more")
+    order = world.storefronts[job.key.instance].reread(content)
+    return order, world.mapping(job.row.connection, job.row.mapping_version), world.erp(job.row.connection)
+
+
+def sending(job: Job) -> Callable[[Transaction], None]:
+    """Joins the intent: from here on the order counts as sent in this version, and its connection is frozen."""
+    return lambda tx: ledger.note_sent(tx, job, job.row.source_version)
+
+
+def connection_of(key: Key, world: World) -> str | None:
+    """Which ERP an order goes to, as far as the ledger knows."""
+    with world.store.read() as tx:
+        row = ledger.find(tx, key)
+    return row.connection if row is not None else None
+
+
+def prove(job: Job, found: Sequence[Standing], world: World) -> None:
+    """Compare the read-back with Centra's values; store the proof; raise `Rejected` on any difference."""
+    standing = _only(job, found, world)
+    order, mapping, erp = reread(job, world)
+    job.values["erp_ref"] = standing.ref
+    if standing.life == "cancelled":
+        raise Rejected("ORDER_CHANGED_AFTER_POST", "cancelled in the ERP", f"{erp.name} has cancelled {standing.number}, Centra has not")
+    draft = erp.compose(order, mapping)
+    proof = compare(draft.components, standing.components, draft.carried)
+    if job.row.posted_version != job.row.source_version:
+        shown = "; ".join(str(d) for d in proof.differences[:3]) or "an address, name or option changed"
+        raise Rejected("ORDER_EDIT_BLOCKED", "edited after posting", f"edited in Centra after it was posted: {shown}")
+    if standing.life == "draft":
+        _still_draft(job, standing, world)
+    document = proof.document()
+    job.also(lambda tx: proofs.keep(tx, job.id, document, seal(document), equal=proof.equal))
+    if not proof.equal:
+        first = proof.differences[0]
+        shown = "; ".join(str(d) for d in proof.differences[:3])
+        raise Rejected("ORDER_ERP_RECALCULATED", f"{erp.name}: {_kind(first.name)}", f"read back unequal: {shown}")
+    job.then("proven", f"proved equal to the minor unit as {standing.number or standing.ref}", done_at=world.store.now())
+    job.also(both_agree(job, "verified: read back equal"))
+
+
+def _kind(component: str) -> str:
+    """`line 68 net` and `line 71 net` are one cause."""
+    words = component.split()
+    return f"line {words[-1]}" if words[0] == "line" else component
+
+
+def _only(job: Job, found: Sequence[Standing], world: World) -> Standing:
+    living = [s for s in found if s.life != "cancelled"] or list(found)
+    if len(living) == 1:
+        return living[0]
+    if living:
+        refs = ", ".join(s.ref for s in living)
+        raise Rejected("ORDER_DUPLICATE_SUSPECT", f"{len(living)} sales orders", f"the ERP has {len(living)} sales orders: {refs}")
+    since = world.store.now() - (job.row.posted_at or job.row.changed_at)
+    if since < VISIBLE_WITHIN:
+        raise NotReady("accepted by the ERP, not yet visible there", until=world.store.now() + ASK_AGAIN)
+    raise Rejected("ORDER_MISSING_IN_ERP", "accepted, then gone", "the ERP accepted this order and does not show it")
+
+
+def _still_draft(job: Job, standing: Standing, world: World) -> None:
+    """Accepted is not processing: a channel exception is a case at once, a plain draft after a while."""
+    if standing.problem:
+        raise Rejected("ORDER_STUCK_IN_ERP", "channel exception", f"{standing.number} was accepted and held back: {standing.problem}")
+    since = world.store.now() - (job.row.posted_at or job.row.changed_at)
+    if since < PROCESSED_WITHIN:
+        raise NotReady(f"{standing.number} is accepted and not yet processing", until=world.store.now() + ASK_AGAIN)
+    raise Rejected("ORDER_STUCK_IN_ERP", "still a draft", f"{standing.number} is still a draft after {since}")
+
+
+def certain_ref(job: Job, erp: ERP, world: World) -> str | None:
+    """The ERP's id of what was sent; `None` once it is certain that there is nothing. Raises `NotReady` while in doubt."""
+    with world.store.read() as tx:
+        sent = effects.of(tx, job.id, ORDER_WRITE)
+        now = tx.now
+    if sent is not None and sent.answer is not None:
+        return str(sent.answer)
+    found = [s.ref for s in erp.standing([erp.reference(job.key.number)])[erp.reference(job.key.number)]]
+    if len(found) > 1:
+        raise Rejected("ORDER_DUPLICATE_SUSPECT", f"{len(found)} sales orders", f"the ERP has {', '.join(found)}")
+    if found:
+        with world.store.write("adopt") as tx:
+            effects.answer(tx, job.id, ORDER_WRITE, found[0])
+        return found[0]
+    if sent is not None and sent.state in effects.PENDING and sent.unknown_until and sent.unknown_until > now:
+        raise NotReady("cancelled in Centra while its posting was in doubt", until=sent.unknown_until)
+    return None
+
+
+def both_agree(job: Job, how: str) -> Callable[[Transaction], None]:
+    """Close the order's exception: both systems were read and agree."""
+
+    def act(tx: Transaction) -> None:
+        exceptions.resolve_of_job(tx, job.id, how)
+
+    return act

@@ -1,0 +1,84 @@
+"""Logs as JSON lines, and Sentry: identifiers and codes only, secrets cut out wherever they appear."""
+
+import logging
+import re
+import sys
+from collections.abc import Collection, Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+from integration.settings import Settings
+
+SHORTEST_SECRET = 6
+"""Shorter secrets are not searched for in log lines: they would cut ordinary words apart."""
+
+
+def configure(settings: Settings, *, level: int = logging.INFO) -> None:
+    """Set up logging and error reporting for this process."""
+    cut = _cutter(_secrets_of(settings.variables))
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    lines = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            cut,
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+    )
+    out = logging.StreamHandler(sys.stderr)
+    out.setFormatter(lines)
+    root = logging.getLogger()
+    root.handlers = [out]
+    root.setLevel(level)
+    _report_errors(settings)
+
+
+def _report_errors(settings: Settings) -> None:
+    """Sentry, when a DSN is set: no local variables, no request bodies, no breadcrumbs of SQL."""
+    if not settings.sentry_dsn:
+        return
+    import sentry_sdk
+    from sentry_sdk.integrations.celery import CeleryIntegration
+
+    sentry_sdk.init(
+        dsn=settings.sentry_dsn.reveal(),
+        environment=settings.environment,
+        integrations=[CeleryIntegration(monitor_beat_tasks=True)],
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+        max_breadcrumbs=0,
+    )
+
+
+def _secrets_of(variables: Mapping[str, str]) -> list[str]:
+    """Every configured value whose name says that it is secret, and passwords inside addresses."""
+    named = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|DSN")
+    found = [v for n, v in variables.items() if n.startswith("LOCKSTEP_") and named.search(n) and not n.endswith("_FILE")]
+    found += [m.group(1) for v in variables.values() for m in re.finditer(r"://[^:/@]*:([^@]+)@", v)]
+    return [part for value in found for part in value.split() if len(part) >= SHORTEST_SECRET]
+
+
+def _cutter(secrets: Collection[str]) -> Any:
+    pattern = re.compile("|".join(re.escape(s) for s in sorted(secrets, key=len, reverse=True))) if secrets else None
+
+    def cut(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if pattern is not None:
+            for name, value in event.items():
+                if isinstance(value, str):
+                    event[name] = pattern.sub("***", value)
+        return event
+
+    return cut

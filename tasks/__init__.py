@@ -1,0 +1,9 @@
+"""The lanes, and the machinery that moves them. The only Celery.
+
+The steps as a table (tests hold it against the code):
+
+| step | lane | chain of links |
+|---|---|---|
+| order post | orders | take order > post order > prove order |
+| order cancellation | orders | take order > cancel order |
+"""

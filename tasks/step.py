@@ -1,0 +1,289 @@
+"""One link of a step: claim, run, sort what went wrong, settle. The only place that catches `Exception`.
+
+A link is a function of `(job, world)` or, where it is set-based, of `(page, world)`. It raises the five failures of
+`integration.errors`; what follows from each is decided here and written in one commit.
+"""
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import sentry_sdk
+import structlog
+from celery import Task
+
+from integration.domain.order import Key
+from integration.errors import LeaseLost, LockstepError, NotReady, Rejected, Unavailable, Unknown
+from integration.store import StoreDown, documents, exceptions, ledger
+from integration.store.ledger import Job, Outcome
+from integration.wiring import World
+from tasks.celery import app, world
+
+log = structlog.get_logger()
+
+MOST_ATTEMPTS = 10
+"""Failures of one document in a row before a person must look."""
+SHORT_WAIT = timedelta(seconds=60)
+"""Up to here a wait is a Celery retry, visible in Flower; longer ones stand in the ledger."""
+MOST_RETRIES = 3
+ASK_AGAIN = timedelta(seconds=5)
+"""How soon an unknown outcome is looked up."""
+
+
+class Bug(Exception):
+    """A fault of ours, named by its place only: its own words may hold personal data and go to the vault."""
+
+
+class Page(list[Job]):
+    """The claimed rows of a set-based link. `with page.row(job):` keeps one row's failure from its neighbours."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        super().__init__(jobs)
+        self.failed: dict[int, Exception] = {}
+
+    @contextlib.contextmanager
+    def row(self, job: Job) -> Iterator[None]:
+        try:
+            yield
+        except StoreDown:
+            raise
+        except Exception as error:  # noqa: BLE001 - sorted by `_sort` like any other failure
+            self.failed[job.id] = error
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link and its terms. `worth_it` may say, before anything is claimed, that a fuller page is to be waited for."""
+
+    name: str
+    lane: str
+    page: int
+    function: Callable[[Any, World], None]
+    worth_it: Callable[[Key, World], bool]
+
+
+LINKS: dict[str, Link] = {}
+
+
+def step(
+    lane: str, *, page: int = 1, worth_it: Callable[[Key, World], bool] = lambda key, world: True
+) -> Callable[[Callable[[Any, World], None]], Callable[[Any, World], None]]:
+    """Make a function a link of a lane: a Celery task `<lane>.<function>` that takes a key."""
+
+    def register(function: Callable[[Any, World], None]) -> Callable[[Any, World], None]:
+        link = Link(function.__name__.split("_")[0], lane, page, function, worth_it)
+        LINKS[link.name] = link
+
+        @app.task(
+            name=f"{lane}.{function.__name__}", bind=True, throws=(LockstepError,), max_retries=MOST_RETRIES
+        )
+        def task(self: Task, instance: str, kind: str, number: str) -> None:
+            key = Key(instance, kind, number)
+            verdict = run(link, key, world(), task_id=str(self.request.id), retries=self.request.retries)
+            if verdict.retry_in is not None:
+                raise self.retry(countdown=verdict.retry_in.total_seconds(), exc=verdict.died)
+            if verdict.died is not None:
+                raise verdict.died
+
+        return function
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the message's own document came to: done or parked (nothing set), to be retried soon, or dead."""
+
+    retry_in: timedelta | None = None
+    died: Exception | None = None
+
+
+def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -> Verdict:
+    """Claim and work. Raises nothing of its own: a ledger that is away is left to the sweeper, who finds the lease ended."""
+    try:
+        if not link.worth_it(key, world):
+            return Verdict()
+        jobs = ledger.claim(
+            world.store,
+            link.name,
+            key,
+            owner=world.owner,
+            task_id=task_id,
+            lease=world.settings.lease,
+            page=link.page,
+        )
+        if not jobs:
+            return Verdict()
+        world.point(f"{link.name}.claimed")
+        page = Page(jobs)
+        _work(link, page, world)
+        return _settle(link, page, world, key, retries)
+    except StoreDown as error:
+        log.error("ledger.away", link=link.name, key=str(key), error=str(error))
+        return Verdict()
+
+
+def _work(link: Link, page: Page, world: World) -> None:
+    for job in [job for job in page if job.row.attempts >= MOST_ATTEMPTS * 2]:
+        page.failed[job.id] = Bug(f"{link.name}: stopped its worker again and again")
+    fit = Page([job for job in page if job.id not in page.failed])
+    try:
+        if not fit:
+            return
+        link.function(fit if link.page > 1 else fit[0], world)
+    except StoreDown:
+        raise
+    except Exception as error:  # noqa: BLE001 - sorted by `_sort`
+        page.failed |= {job.id: error for job in fit if job.id not in fit.failed}
+    page.failed |= fit.failed
+
+
+def _settle(link: Link, page: Page, world: World, key: Key, retries: int) -> Verdict:
+    """Write every row's outcome in one commit and say what becomes of the message."""
+    sorted_out = [_sort(link, job, page.failed.get(job.id), world, retries) for job in page]
+    ledger.settle(world.store, link.name, [fate.outcome for fate in sorted_out if fate.outcome])
+    for fate in sorted_out:
+        log.info("link", link=link.name, key=str(fate.job.key), outcome=fate.word, note=fate.note)
+    own = next(fate for fate in sorted_out if fate.job.key == key)
+    died = next((fate.died for fate in sorted_out if fate.died), None)
+    return Verdict(own.retry_in, died)
+
+
+@dataclass
+class _Fate:
+    """A job's outcome on its way to the ledger."""
+
+    job: Job
+    word: str
+    note: str
+    outcome: Outcome | None = None
+    retry_in: timedelta | None = None
+    died: Exception | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def _sort(link: Link, job: Job, error: Exception | None, world: World, retries: int) -> _Fate:
+    """The five ways to fail, and what follows from each."""
+    if error is None:
+        return _done(job)
+    if isinstance(error, LeaseLost):
+        return _Fate(job, "lost", str(error))
+    if isinstance(error, NotReady):
+        return _wait(job, "parked", error, until=error.until - world.store.now(), counts=False)
+    if isinstance(error, Unavailable):
+        return _unavailable(job, error, world, retries)
+    if isinstance(error, Unknown):
+        if job.row.attempts + 1 >= MOST_ATTEMPTS:
+            return _dead(job, Rejected("ORDER_IN_DOUBT", f"{link.name} in doubt", str(error)), world)
+        return _wait(job, "unknown", error, until=ASK_AGAIN, counts=True)
+    if isinstance(error, Rejected):
+        return _dead(job, error, world)
+    return _bug(link, job, error, world)
+
+
+def _done(job: Job) -> _Fate:
+    values = {"not_before": None, "attempts": 0, "reason": job.note or job.row.reason, **job.values}
+    if job.state is not None:
+        values["state"] = job.state
+    word = "done" if job.state != "held" else "parked"
+    return _Fate(job, word, job.note, Outcome(job, word, job.note, values, acts=tuple(job.acts)))
+
+
+def _wait(
+    job: Job, word: str, error: Exception, *, until: timedelta, counts: bool, acts: tuple[Any, ...] = ()
+) -> _Fate:
+    """Park in the ledger."""
+    note = str(error)
+
+    def due(tx: Any) -> None:
+        ledger.park(tx, job, tx.now + until)
+
+    outcome = Outcome(job, word, note, {"reason": note}, counts=counts, acts=(due, *acts))
+    return _Fate(job, word, note, outcome)
+
+
+def _unavailable(job: Job, error: Unavailable, world: World, retries: int) -> _Fate:
+    """Wait as told; without being told, longer every time. A connection-wide outage opens one case for the connection."""
+    counts = error.retry_after is None
+    if counts and job.row.attempts + 1 >= MOST_ATTEMPTS:
+        return _dead(job, Rejected("ORDER_STALLED", f"{error.system} gives no answer", str(error)), world)
+    backoff = min(2 ** (job.row.attempts + 1), 300) * world.chance.uniform(0.5, 1.0)
+    wait = error.retry_after if error.retry_after is not None else timedelta(seconds=backoff)
+    acts = (_outage(error, world),) if error.connection_wide else ()
+    fate = _wait(job, "retry", error, until=wait, counts=counts, acts=acts)
+    if wait <= SHORT_WAIT and retries < MOST_RETRIES and not error.connection_wide:
+        fate.retry_in = wait + timedelta(milliseconds=100)
+    return fate
+
+
+def _outage(error: Unavailable, world: World) -> Callable[[Any], None]:
+    rule = world.playbook.rule(error.connection_wide)
+    case = exceptions.Case(
+        type=error.connection_wide,
+        cause=error.system,
+        message=str(error),
+        owner=rule.owner,
+        act_within=timedelta(minutes=rule.act_within_minutes),
+        connection=error.system,
+    )
+    return lambda tx: void(exceptions.open_case(tx, case))
+
+
+def void(_: object) -> None:
+    """An act has no result."""
+
+
+def _dead(job: Job, error: Rejected, world: World, died: Exception | None = None) -> _Fate:
+    """A person or a changed cause must act: one case, with what the other side said sealed beside it."""
+    rule = world.playbook.rule(error.type)
+    told = {**{name: job.row._mapping[name] for name in ("connection", "currency", "total_minor")}, **job.values}
+
+    def open_case(tx: Any) -> None:
+        sealed = None
+        if error.evidence:
+            sealed = documents.put(tx, world.vault, job.id, "evidence", error.evidence.encode())
+        case = exceptions.Case(
+            type=error.type,
+            cause=error.cause,
+            message=str(error),
+            owner=rule.owner,
+            act_within=timedelta(minutes=rule.act_within_minutes),
+            instance=job.key.instance,
+            connection=told["connection"] or "",
+            job_id=job.id,
+            document_id=sealed,
+            money_minor=told["total_minor"] or 0,
+            currency=told["currency"] or "",
+        )
+        exceptions.open_case(tx, case)
+
+    values = {**job.values, "state": "dead", "reason": f"{rule.title}: {error}", "not_before": None, "attempts": 0}
+    outcome = Outcome(job, "dead", str(error), values, acts=(*job.acts, open_case))
+    return _Fate(job, "dead", str(error), outcome, died=died or error)
+
+
+def _bug(link: Link, job: Job, error: Exception, world: World) -> _Fate:
+    """One retry, then a dead letter with everything needed to replay it."""
+    place = _place(error)
+    sentry_sdk.capture_exception(error)
+    log.error("bug", link=link.name, key=str(job.key), place=place)
+    shown = error if isinstance(error, Bug) else Bug(place)
+    if job.row.attempts == 0 and not isinstance(error, Bug):
+        fate = _wait(job, "retry", shown, until=ASK_AGAIN, counts=True)
+        fate.retry_in = ASK_AGAIN + timedelta(milliseconds=100)
+        return fate
+    words = "".join(traceback.format_exception(error))
+    rejected = Rejected("DEAD_LETTER", place, f"a fault of ours in {place}", evidence=words)
+    return _dead(job, rejected, world, died=shown)
+
+
+def _place(error: Exception) -> str:
+    """`KeyError in wire.py:41`: where our own code stood when it happened."""
+    frames = traceback.extract_tb(error.__traceback__ or sys.exc_info()[2])
+    ours = [f for f in frames if "site-packages" not in f.filename] or frames
+    where = f" in {ours[-1].filename.rsplit('/', 1)[-1]}:{ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__}{where}"

@@ -121,7 +121,7 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
     """Compare the read-back with Centra's values; store the proof; raise `Rejected` on any difference."""
     standing = _only(job, found, world)
     order, mapping, erp = reread(job, world)
-    job.values["erp_ref"] = standing.ref
+    job.values |= {"erp_ref": standing.ref, "erp_stamp": standing.stamp}
     if standing.life == "cancelled":
         raise Rejected("ORDER_CHANGED_AFTER_POST", "cancelled in the ERP", f"{erp.name} has cancelled {standing.number}, Centra has not")
     draft = erp.compose(order, mapping)
@@ -136,7 +136,8 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
     if not proof.equal:
         first = proof.differences[0]
         shown = "; ".join(str(d) for d in proof.differences[:3])
-        raise Rejected("ORDER_ERP_RECALCULATED", f"{erp.name}: {_kind(first.name)}", f"read back unequal: {shown}")
+        type = "ORDER_CHANGED_AFTER_POST" if job.row.done_at else "ORDER_ERP_RECALCULATED"
+        raise Rejected(type, f"{erp.name}: {_kind(first.name)}", f"read back unequal: {shown}")
     job.then("proven", f"proved equal to the minor unit as {standing.number or standing.ref}", done_at=world.store.now())
     job.also(both_agree(job, "verified: read back equal"))
 

@@ -63,7 +63,7 @@ class Receiver:
             log.warning("webhook.unreadable", instance=instance, reason=str(error))
             return "malformed", ("400 Bad Request", b"not a webhook\n")
         try:
-            marked = ledger.mark(self.world.store, keys, "webhook")
+            marked = ledger.mark(self.world.store, keys, "webhook", rung=True)
         except Unavailable as error:
             log.error("webhook.not_stored", instance=instance, reason=str(error))
             return "store down", ("503 Service Unavailable", b"try again\n")

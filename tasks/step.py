@@ -213,14 +213,15 @@ def _unavailable(job: Job, error: Unavailable, world: World, retries: int) -> _F
         return _dead(job, Rejected("ORDER_STALLED", f"{error.system} gives no answer", str(error)), world)
     backoff = min(2 ** (job.row.attempts + 1), 300) * world.chance.uniform(0.5, 1.0)
     wait = error.retry_after if error.retry_after is not None else timedelta(seconds=backoff)
-    acts = (_outage(error, world),) if error.connection_wide else ()
+    acts = (outage(error, world),) if error.connection_wide else ()
     fate = _wait(job, "retry", error, until=wait, counts=counts, acts=acts)
     if wait <= SHORT_WAIT and retries < MOST_RETRIES and not error.connection_wide:
         fate.retry_in = wait + timedelta(milliseconds=100)
     return fate
 
 
-def _outage(error: Unavailable, world: World) -> Callable[[Any], None]:
+def outage(error: Unavailable, world: World) -> Callable[[Any], None]:
+    """An act that opens the one case of a connection that is down or refuses our credentials."""
     rule = world.playbook.rule(error.connection_wide)
     case = exceptions.Case(
         type=error.connection_wide,
@@ -268,7 +269,7 @@ def _dead(job: Job, error: Rejected, world: World, died: Exception | None = None
 
 def _bug(link: Link, job: Job, error: Exception, world: World) -> _Fate:
     """One retry, then a dead letter with everything needed to replay it."""
-    place = _place(error)
+    place = place_of(error)
     sentry_sdk.capture_exception(error)
     log.error("bug", link=link.name, key=str(job.key), place=place)
     shown = error if isinstance(error, Bug) else Bug(place)
@@ -281,7 +282,7 @@ def _bug(link: Link, job: Job, error: Exception, world: World) -> _Fate:
     return _dead(job, rejected, world, died=shown)
 
 
-def _place(error: Exception) -> str:
+def place_of(error: Exception) -> str:
     """`KeyError in wire.py:41`: where our own code stood when it happened."""
     frames = traceback.extract_tb(error.__traceback__ or sys.exc_info()[2])
     ours = [f for f in frames if "site-packages" not in f.filename] or frames

@@ -43,7 +43,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> i
     """Deliver for real. Blocks its thread for `timeout` seconds at most; nothing is raised."""
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310  # the tester's own URL
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310  # as above
+        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310  # the tester's own URL
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code

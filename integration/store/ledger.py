@@ -65,13 +65,18 @@ class Job:
         self.acts.append(act)
 
 
-def mark(store: Store, keys: Iterable[Key], source: str, *, lane: str = "orders") -> list[Key]:
-    """Note that something may have happened to these documents. Returns the keys once each; idempotent and cheap."""
+def mark(store: Store, keys: Iterable[Key], source: str, *, lane: str = "orders", rung: bool = False) -> list[Key]:
+    """Note that something may have happened to these documents. Returns the keys once each; idempotent and cheap.
+
+    `rung` when the caller rings them right away: the sweeper then waits a while before it does.
+    """
     with store.write("mark") as tx:
-        return mark_in(tx, keys, source, lane=lane)
+        return mark_in(tx, keys, source, lane=lane, rung=rung)
 
 
-def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, lane: str = "orders") -> list[Key]:
+def mark_in(
+    tx: Transaction, keys: Iterable[Key], source: str, *, lane: str = "orders", rung: bool = False
+) -> list[Key]:
     """`mark` inside a transaction that has more to say."""
     unique = sorted(set(keys))
     if not unique:
@@ -79,7 +84,7 @@ def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, lane: str = "o
     now = tx.now
     rows = [
         {"instance": k.instance, "kind": k.kind, "number": k.number, "lane": lane, "state": "seen"}
-        | {"dirty_seq": 1, "clean_seq": 0, "first_seen_at": now, "changed_at": now}
+        | {"dirty_seq": 1, "clean_seq": 0, "first_seen_at": now, "changed_at": now, "rung_at": now if rung else None}
         for k in unique
     ]
     insert = tx.insert(job).values(rows)
@@ -87,7 +92,7 @@ def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, lane: str = "o
     marked = tx.execute(
         insert.on_conflict_do_update(
             index_elements=["instance", "kind", "number"],
-            set_={"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes},
+            set_={"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes, "rung_at": insert.excluded.rung_at},
         ).returning(job.c.id)
     )
     came = [{"job_id": i, "source": source, "count": 1, "first_at": now, "last_at": now} for (i,) in marked]
@@ -236,22 +241,33 @@ _LINK_OF = case(
 )
 
 
+def _ringable(lane: str, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        job.c.lane == lane,
+        or_(*DUE.values()),
+        or_(job.c.not_before.is_(None), job.c.not_before <= now),
+        or_(job.c.until.is_(None), job.c.until <= now),
+    ]
+
+
 def due(store: Store, *, lane: str, limit: int, rung_before: timedelta) -> list[tuple[Key, str]]:
-    """Due rows of a lane that were not rung lately, oldest first, each with the link that is due; marks them rung."""
+    """Due rows of a lane that were not rung lately, oldest first, each with the link that is due; marks them rung.
+
+    At most `limit` rows are rung and unheard at any time.
+    """
+    with store.read() as tx:
+        if not tx.scalar(select(exists().where(*_ringable(lane, tx.now)))):
+            return []
     with store.write("due") as tx:
         now = tx.now
-        any_due = or_(*(DUE[link] for link in DUE))
+        ringable = _ringable(lane, now)
+        unheard = job.c.rung_at > now - rung_before
+        in_flight = tx.scalar(select(func.count()).where(*ringable, unheard)) or 0
         found = tx.execute(
             select(job.c.id, job.c.instance, job.c.kind, job.c.number, _LINK_OF)
-            .where(
-                job.c.lane == lane,
-                any_due,
-                or_(job.c.not_before.is_(None), job.c.not_before <= now),
-                or_(job.c.until.is_(None), job.c.until <= now),
-                or_(job.c.rung_at.is_(None), job.c.rung_at <= now - rung_before),
-            )
+            .where(*ringable, or_(job.c.rung_at.is_(None), ~unheard))
             .order_by(job.c.id)
-            .limit(limit)
+            .limit(max(0, limit - in_flight))
             .with_for_update(skip_locked=True)
         ).all()
         if found:
@@ -271,12 +287,13 @@ def waiting(store: Store, connection: str, state: str) -> tuple[int, datetime | 
         return int(count), oldest
 
 
-def restless(store: Store, *, read_before: timedelta, limit: int) -> list[Key]:
+def restless(store: Store, instance: str, *, read_before: timedelta, limit: int) -> list[Key]:
     """Documents whose life in the storefront is not over and which were not read for a while, longest first."""
     with store.read() as tx:
         rows = tx.execute(
             select(job.c.instance, job.c.kind, job.c.number)
             .where(
+                job.c.instance == instance,
                 job.c.closed_at.is_(None),
                 job.c.state.not_in(("observed", "closed")),
                 job.c.dirty_seq == job.c.clean_seq,
@@ -349,3 +366,34 @@ def unseen(tx: Transaction, instance: str, kind: str, stamps: Mapping[str, str])
     )
     known = {number for number, stamp, read_at, dirty in rows if dirty or (read_at and stamp == stamps[number])}
     return [Key(instance, kind, number) for number in stamps if number not in known]
+
+
+def note_read(tx: Transaction, instance: str, numbers: Collection[str]) -> None:
+    """These documents were asked after and had not changed."""
+    tx.execute(
+        update(job).where(job.c.instance == instance, job.c.number.in_(list(numbers))).values(read_at=tx.now)
+    )
+
+
+def cancel_again(tx: Transaction, job_id: int, connection: str, ref: str) -> None:
+    """A posting took effect after its order was cancelled: the ERP must follow now."""
+    tx.execute(
+        update(job)
+        .where(job.c.id == job_id, job.c.state == "cancelled")
+        .values(
+            state="cancelling",
+            connection=func.coalesce(job.c.connection, connection),
+            erp_ref=func.coalesce(job.c.erp_ref, ref),
+            reason="a late effect in the ERP: cancelled there too",
+            not_before=None,
+        )
+    )
+
+
+def prove_again(tx: Transaction, job_id: int) -> None:
+    """The ERP's document changed since it was proved."""
+    tx.execute(
+        update(job)
+        .where(job.c.id == job_id, job.c.state == "proven")
+        .values(state="posted", reason="changed in the ERP since it was proved: read back once more", not_before=None)
+    )

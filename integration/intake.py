@@ -1,0 +1,130 @@
+"""Learning what may have changed: read a feed, mark rows, commit; confirm or move on only then."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from integration import items
+from integration.domain.order import Key
+from integration.ports import Sighting, Storefront
+from integration.store import exceptions, ledger, reference, schedule
+from integration.wiring import World
+
+LONGEST_WINDOW = timedelta(days=1)
+"""History since `start_at` is read a day at a time: a run ends well within its time limit."""
+MOST_PAGES = 200
+"""A page cap: a feed that never ends is a fault of its sender."""
+MOST_EVENT_PAGES = 20
+REREAD_PAGE = 50
+REREAD_PAGES = 20
+
+MAPPING_TYPES = (
+    "ORDER_MARKET_UNMAPPED",
+    "ORDER_SHIPPING_UNMAPPED",
+    "ORDER_TAX_UNMAPPED",
+    "ORDER_DISCOUNT_UNMAPPED",
+    "ORDER_PAYMENT_UNMAPPED",
+    "ORDER_CURRENCY_REFUSED",
+    "ORDER_MARKET_SUSPECT",
+)
+"""Exceptions that a new mapping version may have cured."""
+
+
+def poll(instance: str, world: World) -> None:
+    """Mark orders placed since the cursor less the overlap; the cursor is our clock's, the overlap outweighs its error."""
+    now = world.store.now()
+    with world.store.read() as tx:
+        told = schedule.read_cursor(tx, instance, "poll")
+    starts = [mapping.start_at for mapping in world.mappings(instance)]
+    if not starts:
+        return
+    since = datetime.fromisoformat(told) if told else min(starts)
+    until = min(now, since + LONGEST_WINDOW)
+    _mark_window(instance, world, since - world.settings.poll_overlap, until + world.settings.poll_overlap, "poll")
+    with world.store.write("poll.cursor") as tx:
+        schedule.move_cursor(tx, instance, "poll", until.isoformat())
+    if until < now:
+        world.ring("poll", Key(instance, "feed", "more"))
+
+
+def recount(instance: str, world: World, window: timedelta) -> None:
+    """Mark what a whole window holds and we do not know, or know in an older state."""
+    now = world.store.now()
+    _mark_window(instance, world, now - window, now + world.settings.poll_overlap, "recount")
+
+
+def _mark_window(instance: str, world: World, since: datetime, until: datetime, source: str) -> None:
+    storefront = world.storefronts[instance]
+    for page in range(1, MOST_PAGES + 1):
+        seen, more = storefront.placed_between(since, until, page)
+        _mark_changed(instance, world, seen, source)
+        if not more:
+            return
+
+
+def _mark_changed(instance: str, world: World, seen: Sequence[Sighting], source: str) -> list[Key]:
+    """Mark sightings that are new or have another stamp than the one we read; the sweeper rings them."""
+    stamps = {sighting.number: sighting.stamp for sighting in seen}
+    if not stamps:
+        return []
+    with world.store.write(f"{source}.marked") as tx:
+        fresh = ledger.unseen(tx, instance, "order", stamps)
+        return ledger.mark_in(tx, fresh, source)
+
+
+def drain_events(instance: str, world: World) -> None:
+    """Mark what Centra's queue names, commit, then confirm: a crash in between only repeats the marking."""
+    told = next(c for c in world.settings.centra if c.name == instance)
+    if not told.events:
+        return
+    storefront: Storefront = world.storefronts[instance]
+    for _ in range(MOST_EVENT_PAGES):
+        found = storefront.events()
+        if not found:
+            return
+        keys = [Key(instance, "order", event.number) for event in found if event.number]
+        ledger.mark(world.store, keys, "event")
+        world.point("events.marked")
+        storefront.confirm_events([event.id for event in found])
+
+
+def reread(instance: str, world: World) -> None:
+    """Ask for the change stamps of open orders; mark those that changed, note the others as read."""
+    keys = ledger.restless(
+        world.store, instance, read_before=world.settings.reread_every, limit=REREAD_PAGE * REREAD_PAGES
+    )
+    for start in range(0, len(keys), REREAD_PAGE):
+        batch = keys[start : start + REREAD_PAGE]
+        stamps = {s.number: s.stamp for s in world.storefronts[instance].stamps([key.number for key in batch])}
+        with world.store.write("reread.marked") as tx:
+            fresh = ledger.unseen(tx, instance, "order", {key.number: stamps.get(key.number, "") for key in batch})
+            ledger.mark_in(tx, fresh, "reread")
+            ledger.note_read(tx, instance, [key.number for key in batch if key not in set(fresh)])
+
+
+def release_held(world: World, connection: str) -> list[Key]:
+    """Wake the orders of a connection whose cause is gone: a new mapping version, or an item that exists now."""
+    return _after_new_mapping(world, connection) + _after_new_items(world, connection)
+
+
+def _after_new_mapping(world: World, connection: str) -> list[Key]:
+    with world.store.write("release.mapping") as tx:
+        version = reference.mapping_versions(tx).get(connection, 0)
+        if schedule.read_cursor(tx, connection, "released-by-mapping") == str(version):
+            return []
+        waiting = exceptions.jobs_waiting_for(tx, MAPPING_TYPES)
+        schedule.move_cursor(tx, connection, "released-by-mapping", str(version))
+        return ledger.wake(tx, waiting, "release", f"released: mapping {connection} is at version {version} now")
+
+
+def _after_new_items(world: World, connection: str) -> list[Key]:
+    with world.store.read() as tx:
+        wanted = [cause for where, cause in exceptions.open_causes(tx, "ORDER_UNKNOWN_SKU") if where == connection]
+    if not wanted:
+        return []
+    found = items.known(world.store, world.erp(connection), wanted)
+    there = [sku for sku, ref in found.items() if ref is not None]
+    if not there:
+        return []
+    with world.store.write("release.items") as tx:
+        waiting = exceptions.jobs_waiting_for(tx, ["ORDER_UNKNOWN_SKU"], causes=there)
+        return ledger.wake(tx, waiting, "release", f"released: {connection} has the missing item now")

@@ -1,0 +1,106 @@
+"""A feed: a read of one system that only marks rows. Rung by the sweeper once a slot; harmless when doubled or lost.
+
+Feeds are tasks `<lane>.<function>` that take `(system, "feed", slot)`: a key like any other.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from celery import Task
+
+from integration.domain.order import Key
+from integration.errors import LockstepError, Rejected, Unavailable
+from integration.store import StoreDown, exceptions, schedule
+from integration.wiring import World
+from tasks.celery import TASKS, CHAINS, app, world
+from tasks.step import outage, place_of
+
+log = structlog.get_logger()
+
+Feed = Callable[[str, World], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A feed and its terms: once every `every(world)`, for each system of `systems(world)`."""
+
+    name: str
+    function: Feed
+    every: Callable[[World], timedelta]
+    systems: Callable[[World], list[str]]
+
+
+FEEDS: dict[str, Reading] = {}
+
+
+def feed(
+    lane: str, *, every: Callable[[World], timedelta], systems: Callable[[World], list[str]]
+) -> Callable[[Feed], Feed]:
+    """Make a function a feed of a lane."""
+
+    def register(function: Feed) -> Feed:
+        reading = Reading(function.__name__, function, every, systems)
+        FEEDS[reading.name] = reading
+        TASKS[reading.name] = f"{lane}.{reading.name}"
+        CHAINS[reading.name] = (reading.name,)
+
+        @app.task(name=f"{lane}.{reading.name}", bind=True, throws=(LockstepError,), max_retries=0)
+        def task(self: Task, system: str, kind: str, slot: str) -> None:
+            run_feed(reading, system, world())
+
+        return function
+
+    return register
+
+
+def run_feed(reading: Reading, system: str, world: World) -> None:
+    """Run a feed. An outage waits for the next slot; a refusal becomes a case of the connection; a bug is raised."""
+    try:
+        reading.function(system, world)
+    except StoreDown as error:
+        log.error("ledger.away", feed=reading.name, system=system, error=str(error))
+    except Unavailable as error:
+        log.warning("feed.waits", feed=reading.name, system=system, error=str(error))
+        if error.connection_wide:
+            with world.store.write("outage") as tx:
+                outage(error, world)(tx)
+    except Rejected as error:
+        log.error("feed.refused", feed=reading.name, system=system, type=error.type, error=str(error))
+        _open_case(world, system, error.type, error.cause, str(error))
+    except Exception as error:
+        place = place_of(error)
+        _open_case(world, system, "DEAD_LETTER", f"{reading.name}: {place}", f"a fault of ours in feed {reading.name}: {place}")
+        raise
+
+
+def _open_case(world: World, system: str, type: str, cause: str, message: str) -> None:
+    rule = world.playbook.rule(type)
+    with world.store.write("feed.case") as tx:
+        exceptions.open_case(
+            tx,
+            exceptions.Case(
+                type=type,
+                cause=cause,
+                message=message,
+                owner=rule.owner,
+                act_within=timedelta(minutes=rule.act_within_minutes),
+                connection=system,
+            ),
+        )
+
+
+def ring_due(world: World) -> int:
+    """Ring every feed whose slot has begun and was not rung: two sweepers ring it once."""
+    rung = 0
+    for reading in FEEDS.values():
+        seconds = reading.every(world).total_seconds()
+        for system in reading.systems(world):
+            slot = str(int(world.store.now().timestamp() // seconds))
+            with world.store.write("slot") as tx:
+                first = schedule.begin_run(tx, f"{reading.name}:{system}", slot)
+            if first:
+                world.ring(reading.name, Key(system, "feed", slot))
+                rung += 1
+    return rung

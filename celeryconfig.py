@@ -8,7 +8,8 @@ from kombu import Exchange, Queue
 from integration.budget import LANES
 from integration.settings import read_settings
 
-broker_url = read_settings().broker_url.reveal()
+_settings = read_settings()
+broker_url = _settings.broker_url.reveal()
 IS_REDIS = broker_url.startswith(("redis", "rediss", "sentinel"))
 
 # Redis: direct, so that a publish goes straight to the list and no binding set can be lost.
@@ -54,8 +55,8 @@ task_acks_on_failure = False  # a terminal failure is rejected and so reaches <l
 task_acks_on_timeout = True  # rejecting a hard time-out would requeue it for ever; a signal records it
 task_reject_on_worker_lost = True  # only where the retry below cannot be published
 task_retry_on_worker_lost = True  # counts against max_retries: no poison loop
-task_soft_time_limit = 90  # links end by themselves well before: every call has its own time-outs
-task_time_limit = 110  # below the lease (120 s): a lease never ends under a running link
+task_soft_time_limit = 0.75 * _settings.lease.total_seconds()  # links end well before: every call has its time-outs
+task_time_limit = 0.9 * _settings.lease.total_seconds()  # below the lease, which never ends under a running link
 
 task_publish_retry = False  # the sweeper rings again; nobody waits here for a broker that is away
 broker_pool_limit = 10

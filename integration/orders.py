@@ -121,6 +121,9 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
     """Compare the read-back with Centra's values; store the proof; raise `Rejected` on any difference."""
     standing = _only(job, found, world)
     order, mapping, erp = reread(job, world)
+    if job.row.erp_ref not in (None, standing.ref):
+        refs = f"{job.row.erp_ref} and {standing.ref}"
+        raise Rejected("ORDER_DUPLICATE_SUSPECT", "another sales order", f"the ERP has had two sales orders: {refs}")
     job.values |= {"erp_ref": standing.ref, "erp_stamp": standing.stamp}
     if standing.life == "cancelled":
         raise Rejected("ORDER_CHANGED_AFTER_POST", "cancelled in the ERP", f"{erp.name} has cancelled {standing.number}, Centra has not")

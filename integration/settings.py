@@ -79,6 +79,7 @@ class Settings:
     take_page: int = 50
     prove_page: int = 100
     prove_patience: timedelta = timedelta(seconds=15)
+    http_read: timedelta = timedelta(seconds=30)
     payload_days: int = 90
     crash_at: str = ""
 
@@ -119,6 +120,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         reread_every=given.seconds("REREAD_SECONDS", 900),
         sweep_every=given.seconds("SWEEP_SECONDS", 1),
         lease=given.seconds("LEASE_SECONDS", 120),
+        http_read=given.seconds("HTTP_READ_SECONDS", 30),
         payload_days=given.number("PAYLOAD_DAYS", 90),
         prove_patience=given.seconds("PROVE_PATIENCE_SECONDS", 15),
         crash_at=given.text("CRASH_AT", ""),

@@ -121,7 +121,7 @@ class World:
             headers=headers,
             session=new_session(self._transport),
             gate=gate,
-            timeouts=Timeouts(),
+            timeouts=Timeouts(read=self.settings.http_read.total_seconds(), total=1.5 * self.settings.http_read.total_seconds()),
             sleep=self.clock.sleep,
             point=self.point,
         )

@@ -7,12 +7,13 @@ from typing import Any
 
 import structlog
 from celery import Celery, chain
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init
 from kombu.exceptions import OperationalError
 
 from integration import telemetry
 from integration.domain.order import Key
 from integration.settings import read_settings
+from integration.store.migrate import require_current
 from integration.wiring import World, build_world
 from tasks.redis_lanes import install
 
@@ -39,7 +40,9 @@ def ring(link: str, key: Key) -> None:
 @cache
 def world() -> World:
     """This process's world, made when first needed and after any fork."""
-    return build_world(read_settings(), ring=ring, owner=f"{socket.gethostname()}:{os.getpid()}")
+    made = build_world(read_settings(), ring=ring, owner=f"{socket.gethostname()}:{os.getpid()}")
+    require_current(made.store)
+    return made
 
 
 @setup_logging.connect
@@ -51,3 +54,12 @@ def _logging(**_: Any) -> None:
 def _forked(**_: Any) -> None:
     """A child makes its own world: connections and sessions are never shared across a fork."""
     world.cache_clear()
+
+
+@worker_init.connect
+def _before_consuming(**_: Any) -> None:
+    """Nothing may die before its queue for the dead exists."""
+    from tasks.dead_letters import declare
+
+    with app.connection_for_write() as connection:
+        declare(connection)

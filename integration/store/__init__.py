@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from integration.errors import Unavailable
+from integration.store.guards import GUARDS
 from integration.store.tables import metadata
 
 SCHEMA = "0001"
@@ -103,6 +104,9 @@ class Store:
     def create(self) -> None:
         """Create every table at once, for throw-away databases; a lasting one is made by `migrate`."""
         metadata.create_all(self.engine)
+        with self.engine.begin() as connection:
+            for statement in GUARDS[self.engine.dialect.name]:
+                connection.exec_driver_sql(statement.replace("%", "%%") if self.engine.dialect.name == "postgresql" else statement)
 
     def forget_connections(self) -> None:
         """Drop pooled connections without closing them: a forked child must not share its parent's."""

@@ -250,3 +250,9 @@ def counts(tx: Transaction) -> dict[str, int]:
         select(exception.c.type, func.count()).where(exception.c.state != "resolved").group_by(exception.c.type)
     )
     return {row[0]: int(row[1]) for row in rows}
+
+
+def is_open(tx: Transaction, job_id: int) -> bool:
+    """Whether an order has an open case."""
+    found = select(exception.c.id).where(exception.c.job_id == job_id, exception.c.state != "resolved").limit(1)
+    return tx.scalar(found) is not None

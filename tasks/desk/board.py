@@ -110,14 +110,14 @@ def read_board(world: World, base: str, asked: dict[str, str]) -> Board:
             rows = exceptions.listed(tx, **wanted, limit=PAGE + 1, offset=PAGE * int(asked["page"]))
             board.more = len(rows) > PAGE
             board.cases = [line(row, world.playbook, base, now) for row in rows[:PAGE]]
-        board.late = exceptions.late(tx)
-    _sum_up(board, everything, world.playbook)
+    _sum_up(board, everything, world.playbook, now)
     return board
 
 
-def _sum_up(board: Board, rows: Sequence[Any], playbook: Playbook) -> None:
+def _sum_up(board: Board, rows: Sequence[Any], playbook: Playbook, now: datetime) -> None:
     board.open = sum(row.members for row in rows)
     board.causes = len({(row.type, row.cause) for row in rows})
+    board.late = len({(row.type, row.cause) for row in rows if row.act_by < now})
     board.money = sums(rows)
     board.owners = sorted({row.owner for row in rows})
     board.types = sorted(((type, playbook.rule(type).title) for type in {row.type for row in rows}), key=lambda t: t[1])

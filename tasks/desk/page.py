@@ -9,7 +9,6 @@ from flower.views import BaseHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from integration.store import StoreDown
-from integration.wiring import World
 from tasks.celery import world
 from tasks.desk import words
 
@@ -112,5 +111,3 @@ class Page(BaseHandler):
         told = error.get_message() if isinstance(error, HTTPError) else ""
         self.render("desk-error.html", words=words, status=status_code, message=told, flash=None, read_only=True)
 
-
-Question = Callable[[World], T]

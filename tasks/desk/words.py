@@ -66,3 +66,9 @@ def steps(action: str) -> list[str]:
 def pieces(text: str) -> list[tuple[str, bool]]:
     """Text cut at its backticks: (words, whether they are code). The template escapes both."""
     return [(part, bool(i % 2)) for i, part in enumerate(text.split("`")) if part]
+
+
+def sentence(text: str) -> str:
+    """Words of the business layer as a sentence on a page."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"

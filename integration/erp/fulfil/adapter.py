@@ -21,8 +21,8 @@ PREFIX = "centra-"
 SEARCH_LAG = timedelta(seconds=20)
 """How long after a doubtful call an absent order proves nothing. Unconfirmed; longer than any lag reported."""
 
-CALL_TAKES = timedelta(seconds=50)
-"""Bounds one call: the total time-out of `http.Timeouts` and a margin."""
+MARGIN = timedelta(seconds=5)
+"""Between the longest call and what the ledger reckons with."""
 
 BATCH = 100
 """References in one read-back: with up to five lines an order, one page of lines."""
@@ -74,8 +74,11 @@ class Fulfil:
             send=lambda: self._create(draft),
             find=lambda: self._refs(draft.reference),
             wait=SEARCH_LAG,
-            takes=CALL_TAKES,
+            takes=self._takes(1),
         )
+
+    def _takes(self, calls: int) -> timedelta:
+        return timedelta(seconds=self.client.http.timeouts.total) * calls + MARGIN
 
     def _create(self, draft: Draft) -> str:
         request: Any = draft.request["order"]
@@ -108,7 +111,7 @@ class Fulfil:
             send=lambda: self._cancel(ref),
             find=lambda: [ref] if self._state(ref) in ("cancel", "cancelled") else [],
             wait=timedelta(0),
-            takes=CALL_TAKES * 3,
+            takes=self._takes(3),
         )
 
     def _state(self, ref: str) -> str:

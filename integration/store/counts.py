@@ -1,0 +1,35 @@
+"""The ledger at a glance: how many orders stand where, and what is open."""
+
+from typing import Any
+
+from sqlalchemy import func, or_, select
+
+from integration.store import Transaction, exceptions
+from integration.store.tables import exception, job
+
+
+def orders_by_state(tx: Transaction) -> dict[str, int]:
+    return {state: int(n) for state, n in tx.execute(select(job.c.state, func.count()).group_by(job.c.state))}
+
+
+def moving(tx: Transaction) -> int:
+    """Orders on their way: not at rest, not held, not dead; or with a hint that nobody has followed yet."""
+    on_their_way = or_(
+        job.c.state.in_(("seen", "ready", "posted", "cancelling")), job.c.dirty_seq > job.c.clean_seq, job.c.owner.is_not(None)
+    )
+    return tx.scalar(select(func.count()).where(on_their_way)) or 0
+
+
+def all_orders(tx: Transaction) -> list[dict[str, Any]]:
+    """Every job row as a dict."""
+    return [dict(row._mapping) for row in tx.execute(select(job).order_by(job.c.id))]
+
+
+def open_cases(tx: Transaction) -> list[dict[str, Any]]:
+    """Every open exception as a dict, with its order's `number` where it has one."""
+    rows = select(exception, job.c.number).outerjoin(job, job.c.id == exception.c.job_id)
+    return [dict(row._mapping) for row in tx.execute(rows.where(exception.c.state != "resolved").order_by(exception.c.id))]
+
+
+def open_by_type(tx: Transaction) -> dict[str, int]:
+    return exceptions.counts(tx)

@@ -1,0 +1,42 @@
+"""What the database itself refuses, whatever the code above it does: the last line of three promises.
+
+The ERP's id of an order is written once; the audit trail and the proofs are only ever appended to.
+"""
+
+_APPEND_ONLY = ("audit", "proof")
+
+
+def _sqlite() -> list[str]:
+    statements = [
+        """CREATE TRIGGER job_erp_ref_once BEFORE UPDATE OF erp_ref ON job
+           WHEN OLD.erp_ref IS NOT NULL AND NEW.erp_ref IS NOT OLD.erp_ref
+           BEGIN SELECT RAISE(ABORT, 'erp_ref is written once'); END"""
+    ]
+    for table in _APPEND_ONLY:
+        for act in ("UPDATE", "DELETE"):
+            statements.append(
+                f"""CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table}
+                    BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""
+            )
+    return statements
+
+
+def _postgresql() -> list[str]:
+    statements = [
+        """CREATE FUNCTION lockstep_refuse() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$""",
+        """CREATE FUNCTION lockstep_erp_ref_once() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN RAISE EXCEPTION 'erp_ref is written once'; END $$""",
+        """CREATE TRIGGER job_erp_ref_once BEFORE UPDATE OF erp_ref ON job FOR EACH ROW
+           WHEN (OLD.erp_ref IS NOT NULL AND NEW.erp_ref IS DISTINCT FROM OLD.erp_ref)
+           EXECUTE FUNCTION lockstep_erp_ref_once()""",
+    ]
+    for table in _APPEND_ONLY:
+        statements.append(
+            f"""CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+                FOR EACH ROW EXECUTE FUNCTION lockstep_refuse()"""
+        )
+    return statements
+
+
+GUARDS = {"sqlite": _sqlite(), "postgresql": _postgresql()}

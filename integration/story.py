@@ -1,0 +1,290 @@
+"""An order's story in plain English, from the ledger alone: an agent reads it out to a customer.
+
+No name, address or e-mail is in it; with `live=True` both systems are asked as well, and what they say now is added.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from integration.domain.money import Money
+from integration.domain.order import Key
+from integration.errors import LockstepError
+from integration.settings import SettingsError
+from integration.store import Transaction, exceptions, ledger, proofs, spending, views
+from integration.store.effects import PENDING
+from integration.wiring import World
+
+LATE_AFTER = timedelta(minutes=15)
+"""A released order that has not been proven in the ERP by then is called late, exception or not: the house's proposal."""
+
+STANDS = {
+    "seen": "is known and is to be read from Centra",
+    "held": "is not released in Centra yet",
+    "observed": "is watched and not posted",
+    "ready": "is released and is to be posted to {erp}",
+    "posted": "was accepted by {erp} and is to be read back",
+    "proven": "stands in {erp}, equal to the minor unit",
+    "cancelling": "was cancelled in Centra, and {erp} must follow",
+    "cancelled": "is cancelled",
+    "dead": "stands still until its cause is gone or somebody acts",
+    "closed": "was closed by a person: nothing more is sent for it",
+}
+OUTCOMES = {
+    "open": "is at work",
+    "done": "done",
+    "parked": "waits",
+    "retry": "will try again",
+    "unknown": "got no clear answer",
+    "dead": "stopped",
+    "lost": "was broken off",
+}
+EFFECTS = {
+    "intent": "may have been sent: no answer is on record",
+    "unknown": "was sent, and no clear answer came",
+    "void": "surely did not happen: to be sent again",
+    "refused": "was refused",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What can be told of one order. `systems` maps a system to what it says; `timeline` is in order of time."""
+
+    key: Key
+    headline: str
+    state: str
+    arrived: list[str]
+    decided: list[str]
+    systems: dict[str, list[str]]
+    late: list[str]
+    next: str
+    exceptions: list[dict[str, Any]]
+    timeline: list[tuple[datetime, str]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """For a program: the parts by name; instants are aware datetimes, money minor units."""
+        timeline = [{"at": at, "text": text} for at, text in self.timeline]
+        told = {name: getattr(self, name) for name in ("headline", "state", "facts", "arrived", "decided", "systems")}
+        key = {"instance": self.key.instance, "number": self.key.number}
+        return {
+            **key,
+            **told,
+            "late": self.late,
+            "next": self.next,
+            "exceptions": self.exceptions,
+            "timeline": timeline,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For a person, top to bottom."""
+        parts = {"What arrived": self.arrived, "What was decided, and why": self.decided}
+        parts |= {f"What {system} says": told for system, told in self.systems.items()}
+        parts |= {"What is late": self.late or ["nothing"], "Who acts next": [self.next]}
+        parts["What happened"] = [f"{_shown(at)}  {text}" for at, text in self.timeline]
+        yield self.headline
+        for title, lines in parts.items():
+            yield from ("", title, *(f"  {line}" for line in lines))
+
+
+class UnknownOrder(LookupError):
+    """The ledger has no such order."""
+
+
+def tell(world: World, instance: str, number: str, *, live: bool = False) -> Story:
+    """The story of an order. Raises `UnknownOrder`; a system that cannot be asked live is part of the story."""
+    key = Key(instance, "order", number)
+    with world.store.read() as tx:
+        row = ledger.find(tx, key)
+        if row is None:
+            raise UnknownOrder(f"no order {number} of {instance} is in the ledger: nothing has told us of it")
+        cases = views.exceptions_of(tx, row.id)
+        effects = views.effects(tx, row.id)
+        erp = row.connection or "the ERP"
+        story = Story(
+            key=key,
+            headline=_headline(row, erp),
+            state=row.state,
+            arrived=_arrived(tx, row),
+            decided=_decided(row),
+            systems={"Centra": _centra(tx, row), erp: _erp(tx, row, effects)},
+            late=_late(row, cases, tx.now),
+            next=_next(tx, row, cases, world),
+            exceptions=[_case(case) for case in cases],
+            timeline=_timeline(tx, row, effects, cases),
+            facts=_facts(row),
+        )
+    if live:
+        story.systems["Centra"].extend(_ask_centra(world, row))
+        story.systems[erp].extend(_ask_erp(world, row))
+    return story
+
+
+def _headline(row: Any, erp: str) -> str:
+    about = [str(Money(row.total_minor, row.currency))] if row.currency and row.total_minor is not None else []
+    about += [row.market] if row.market else []
+    shown = f" ({', '.join(about)})" if about else ""
+    return f"Order {row.number} of {row.instance}{shown} {STANDS[row.state].format(erp=erp)}."
+
+
+def _facts(row: Any) -> dict[str, Any]:
+    names = (
+        *("market", "currency", "total_minor", "connection", "mapping_version", "source_status", "erp_ref", "reason"),
+        *("attempts", "first_seen_at", "read_at", "released_at", "posted_at", "done_at", "not_before"),
+    )
+    return {name: getattr(row, name) for name in names}
+
+
+def _arrived(tx: Transaction, row: Any) -> list[str]:
+    told = []
+    for came in views.arrivals(tx, row.id):
+        times = "once" if came.count == 1 else f"{came.count} times, last {_shown(came.last_at)}"
+        told.append(f"{came.source}: {_shown(came.first_at)}, {times}")
+    return told
+
+
+def _decided(row: Any) -> list[str]:
+    told = [row.reason] if row.reason else ["nothing yet: it has not been read"]
+    if row.connection:
+        told.append(f"it goes to {row.connection}, by version {row.mapping_version} of its mapping")
+    named = {"released_at": "released", "posted_at": "accepted by the ERP", "done_at": "finished"}
+    return told + [f"{word} {_shown(getattr(row, name))}" for name, word in named.items() if getattr(row, name)]
+
+
+def _centra(tx: Transaction, row: Any) -> list[str]:
+    if row.read_at is None:
+        return ["not asked yet"]
+    told = [f"status {row.source_status or 'unknown'}, as of {_shown(row.read_at)}"]
+    if row.posted_version and row.posted_version != row.source_version:
+        told.append("it was changed there after it was sent")
+    erased = views.erased_at(tx, row.id)
+    return told + ([f"the customer's data was erased here {_shown(erased)}"] if erased else [])
+
+
+def _erp(tx: Transaction, row: Any, effects: Collection[Any]) -> list[str]:
+    told = []
+    for effect in effects:
+        tries = "" if effect.tries == 1 else f", after {effect.tries} tries"
+        if effect.answer is not None:
+            done = f"is there as {effect.answer}" if effect.name != "cancellation" else "is done"
+            told.append(f"{effect.name} {effect.reference} {done}, since {_shown(effect.answered_at)}{tries}")
+            continue
+        doubt = effect.state in PENDING and effect.unknown_until is not None and effect.unknown_until > tx.now
+        until = f"; until {_shown(effect.unknown_until)} its absence proves nothing" if doubt else ""
+        told.append(f"{effect.name} {effect.reference} {EFFECTS[effect.state]}{tries}{until}")
+    proof = proofs.latest(tx, row.id)
+    if proof is not None:
+        word = "equal to Centra in every part" if proof.equal else "NOT equal to Centra"
+        told.append(f"read back {_shown(proof.at)}: {word}")
+    return told or ["nothing was sent to it"]
+
+
+def _late(row: Any, cases: Collection[Any], now: datetime) -> list[str]:
+    told = []
+    if row.state in ("ready", "posted") and row.released_at and now - row.released_at > LATE_AFTER:
+        told.append(f"released {_span(now - row.released_at)} ago and not yet proven in the ERP")
+    for case in cases:
+        if case.state != "resolved" and case.act_by < now:
+            told.append(f"{case.owner} was to act by {_shown(case.act_by)}, {_span(now - case.act_by)} ago")
+    return told
+
+
+def _next(tx: Transaction, row: Any, cases: Collection[Any], world: World) -> str:
+    for case in cases:
+        if case.state != "resolved":
+            rule = world.playbook.rule(case.type)
+            who = f"{case.assignee} of {case.owner}" if case.assignee else case.owner
+            return f"{who}, by {_shown(case.act_by)}: {rule.title} (exception {case.id}). {rule.action}"
+    if row.until is not None and row.until > tx.now:
+        return "Lockstep: it is being worked on now"
+    if row.dirty_seq == row.clean_seq:
+        if row.state in ledger.FINAL:
+            return "nobody: it is finished" if row.state != "observed" else "nobody: it is only watched"
+        if row.state == "held":
+            return f"Centra: {row.reason}. Looked at again when it changes, or {_when(row.not_before, tx.now)}"
+    shut = spending.breaker_of(tx, row.connection or row.instance)
+    if shut is not None and shut.open_since is not None:
+        return (
+            f"Lockstep, as soon as {shut.system} can be reached again: it has been away since {_shown(shut.open_since)}"
+        )
+    return f"Lockstep, {_when(row.not_before, tx.now)}"
+
+
+def _when(at: datetime | None, now: datetime) -> str:
+    return f"at {_shown(at)}" if at is not None and at > now else "now"
+
+
+def _case(case: Any) -> dict[str, Any]:
+    names = ("id", "type", "cause", "message", "owner", "assignee", "state", "opened_at", "act_by", "resolution")
+    return {name: getattr(case, name) for name in names}
+
+
+def _timeline(
+    tx: Transaction, row: Any, effects: Collection[Any], cases: Collection[Any]
+) -> list[tuple[datetime, str]]:
+    told = [(came.first_at, f"first told of by {came.source}") for came in views.arrivals(tx, row.id)]
+    told += _attempts(tx, row)
+    told += [(effect.intent_at, f"about to send the {effect.name}") for effect in effects]
+    told += [(effect.answered_at, f"{effect.name} is {effect.answer}") for effect in effects if effect.answered_at]
+    for case in cases:
+        for entry in exceptions.timeline(tx, case.id):
+            words = f": {entry.note}" if entry.note else ""
+            told.append((entry.at, f"exception {case.id} ({case.type}) {entry.verb} by {entry.actor}{words}"))
+    return sorted(told, key=lambda entry: entry[0])
+
+
+def _attempts(tx: Transaction, row: Any) -> Iterator[tuple[datetime, str]]:
+    """One line for attempts in a row that came to the same."""
+    for (link, outcome, note), same in groupby(views.attempts(tx, row.id), lambda a: (a.link, a.outcome, a.note)):
+        found = list(same)
+        times = "" if len(found) == 1 else f" ({len(found)} times, last {_shown(found[-1].started_at)})"
+        yield found[0].started_at, f"{link}: {OUTCOMES[outcome]}{f': {note}' if note else ''}{times}"
+
+
+def _ask_centra(world: World, row: Any) -> list[str]:
+    """What the storefront says at this moment; that it cannot be asked is an answer too."""
+    if row.instance not in world.storefronts:
+        return [f"now: not asked, {row.instance} is not configured here"]
+    try:
+        found = world.storefronts[row.instance].fetch([row.number]).get(row.number)
+    except LockstepError as error:
+        return [f"now: could not be asked: {error}"]
+    if found is None:
+        return ["now: it has no such order"]
+    if found.order is None:
+        return [f"now: its answer is not readable: {found.problem}"]
+    order = found.order
+    flags = {"on hold": order.on_hold, "waiting for payment": order.waiting_for_payment, "internal": order.internal}
+    shown = ", ".join([order.status, *(word for word, is_so in flags.items() if is_so), str(order.grand_total)])
+    return [
+        f"now: {shown}; {'as we read it' if found.fingerprint == row.source_version else 'changed since we read it'}"
+    ]
+
+
+def _ask_erp(world: World, row: Any) -> list[str]:
+    if row.connection is None:
+        return ["now: not asked, the order has no ERP yet"]
+    try:
+        erp = world.erp(row.connection)
+        reference_there = erp.reference(row.number)
+        found = erp.standing([reference_there])[reference_there]
+    except (LockstepError, SettingsError) as error:
+        return [f"now: could not be asked: {error}"]
+    if not found:
+        return [f"now: it has nothing under {reference_there}"]
+    held = {True: ", held back by a problem of its own", False: ""}
+    return [f"now: {s.number or s.ref} (id {s.ref}) is {s.life}{held[bool(s.problem)]}" for s in found]
+
+
+def _shown(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _span(length: timedelta) -> str:
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"

@@ -1,0 +1,135 @@
+"""What the ledger says in figures: on Flower's /metrics, and as the count in the navigation.
+
+One reading serves everybody for five seconds. It is taken in a thread; while the ledger is away there are no figures,
+because old ones would lie, and `lockstep_ledger_up` says so.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import structlog
+from flower.views import monitor
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+
+from integration.budget import LANES
+from integration.store import letters, schedule, spending, views
+from integration.wiring import World
+
+GOOD_FOR = 5.0
+"""Seconds that a reading is used: however often somebody scrapes, the ledger is asked this often."""
+
+log = structlog.get_logger()
+
+Series = Mapping[tuple[str, ...], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Every series by its labels, and the number of open cases."""
+
+    open_cases: int
+    series: Mapping[str, Series]
+
+
+HELP = {
+    "lockstep_open_exceptions": ("Open exceptions by type", ["type"]),
+    "lockstep_open_money_minor": ("Money at risk in open exceptions, in minor units", ["type", "currency"]),
+    "lockstep_lane_oldest_seconds": ("How long the oldest due work of a lane has been waiting", ["lane"]),
+    "lockstep_lane_due": ("Work of a lane that is due and that nobody holds", ["lane"]),
+    "lockstep_orders": ("Orders by state", ["state"]),
+    "lockstep_dead_letters": ("Dead letters read from a lane's queue so far", ["lane"]),
+    "lockstep_heartbeat_age_seconds": ("Seconds since a process last said that it works", ["process"]),
+    "lockstep_breaker_open": ("1 while calls to a system are stopped by an outage", ["system"]),
+}
+"""Metric to (help, labels). No label ever names a document or a person."""
+
+
+def read_figures(world: World) -> Reading:
+    """One look at the ledger."""
+    with world.store.read() as tx:
+        now = tx.now
+        kinds, lanes = views.open_by_type(tx), {row.lane: row for row in views.lanes(tx)}
+        states, dead = views.states(tx), letters.counts(tx)
+        beats, breakers = schedule.heartbeats(tx), spending.breakers(tx)
+    cases: dict[tuple[str, ...], float] = {}
+    for kind in kinds:
+        cases[kind.type,] = cases.get((kind.type,), 0) + kind.open
+    waits = {lane: (now - row.since).total_seconds() for lane, row in lanes.items() if row.since}
+    money: dict[tuple[str, ...], float] = {}
+    for kind in kinds:
+        if kind.currency:
+            money[kind.type, kind.currency] = money.get((kind.type, kind.currency), 0) + int(kind.money_minor)
+    series: dict[str, Series] = {
+        "lockstep_open_exceptions": cases,
+        "lockstep_open_money_minor": money,
+        "lockstep_lane_oldest_seconds": {(lane,): max(waits.get(lane, 0), 0) for lane in LANES},
+        "lockstep_lane_due": {(lane,): lanes[lane].due if lane in lanes else 0 for lane in LANES},
+        "lockstep_orders": {(state,): count for state, count in states.items()},
+        "lockstep_dead_letters": {(lane,): dead.get(lane, 0) for lane in LANES},
+        "lockstep_heartbeat_age_seconds": {(beat.process,): (now - beat.at).total_seconds() for beat in beats},
+        "lockstep_breaker_open": {(row.system,): int(row.open_since is not None) for row in breakers},
+    }
+    return Reading(int(sum(cases.values())), series)
+
+
+class Figures:
+    """The last reading, taken anew when it is too old; a Prometheus collector, and what the navigation asks."""
+
+    def __init__(self, world: Callable[[], World], read: Callable[[World], Reading] = read_figures) -> None:
+        self._take = lambda: read(world())
+        self._thread = ThreadPoolExecutor(1, "desk-figures")  # one: a slow ledger holds up no other page
+        self._lock = Lock()
+        self._taking: Future[None] | None = None
+        self._taken_at = float("-inf")
+        self._reading: Reading | None = None
+
+    def refresh(self) -> "Future[None]":
+        """See to it that the reading is fresh; the future ends when it is. Callers share one look at the ledger."""
+        with self._lock:
+            running = self._taking is not None and not self._taking.done()
+            if self._taking is None or (not running and time.monotonic() - self._taken_at > GOOD_FOR):
+                self._taking = self._thread.submit(self._look)
+            return self._taking
+
+    def _look(self) -> None:
+        try:
+            self._reading = self._take()
+        except Exception as error:  # noqa: BLE001 - whatever it was, Flower's own metrics must still be answered
+            self._reading = None
+            log.error("desk.no-figures", error=type(error).__name__)
+        self._taken_at = time.monotonic()
+
+    def open_cases(self) -> int:
+        """Open cases as last read, at once: a page of Flower's never waits for our ledger."""
+        self.refresh()
+        return self._reading.open_cases if self._reading else 0
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges for Prometheus, from the last reading."""
+        reading = self._reading
+        up = GaugeMetricFamily("lockstep_ledger_up", "1 when the ledger could be read")
+        up.add_metric([], float(reading is not None))
+        yield up
+        for name, (told, labels) in HELP.items():
+            gauge = GaugeMetricFamily(name, told, labels=labels)
+            for values, figure in (reading.series[name] if reading else {}).items():
+                gauge.add_metric(list(values), float(figure))
+            yield gauge
+
+    def describe(self) -> list[Any]:
+        """Nothing is read at registration."""
+        return []
+
+
+class MetricsPage(monitor.Metrics):
+    """GET /metrics: Flower's own, after our reading has been refreshed in its thread."""
+
+    async def get(self) -> None:
+        await asyncio.wrap_future(self.settings["desk"].refresh())
+        await super().get()

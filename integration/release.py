@@ -40,7 +40,7 @@ def home(order: Order, mappings: Collection[Mapping]) -> Mapping | None:
     for mapping in mappings:
         if order.market in mapping.markets:
             return mapping
-    if all(order.placed_at < mapping.start_at for mapping in mappings):
+    if mappings and all(order.placed_at < mapping.start_at for mapping in mappings):
         return None
     try:
         next(iter(mappings)).market(order.market)

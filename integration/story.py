@@ -141,7 +141,7 @@ def _facts(row: Any) -> dict[str, Any]:
 def _arrived(tx: Transaction, row: Any) -> list[str]:
     told = []
     for came in views.arrivals(tx, row.id):
-        times = "once" if came.count == 1 else f"{came.count} times, last {_shown(came.last_at)}"
+        times = "once" if came.hints == 1 else f"{came.hints} times, last {_shown(came.last_at)}"
         told.append(f"{came.source}: {_shown(came.first_at)}, {times}")
     return told
 
@@ -186,10 +186,8 @@ def _late(row: Any, cases: Collection[Any], now: datetime) -> list[str]:
     told = []
     if row.state in ("ready", "posted") and row.released_at and now - row.released_at > LATE_AFTER:
         told.append(f"released {_span(now - row.released_at)} ago and not yet proven in the ERP")
-    for case in cases:
-        if case.state != "resolved" and case.act_by < now:
-            told.append(f"{case.owner} was to act by {_shown(case.act_by)}, {_span(now - case.act_by)} ago")
-    return told
+    overdue = [case for case in cases if case.state != "resolved" and case.act_by < now]
+    return told + [f"{c.owner} was to act by {_shown(c.act_by)}, {_span(now - c.act_by)} ago" for c in overdue]
 
 
 def _next(tx: Transaction, row: Any, cases: Collection[Any], world: World) -> str:

@@ -84,4 +84,13 @@ def _rows(answer: Mapping[str, object], name: str) -> list[dict[str, object]]:
 
 
 def _sightings(rows: Sequence[Mapping[str, object]]) -> list[Sighting]:
-    return [Sighting(str(row["number"]), str(row.get("updatedAt") or "")) for row in rows]
+    return [Sighting(str(row["number"]), str(row.get("updatedAt") or ""), _instant(row.get("createdAt"))) for row in rows]
+
+
+def _instant(told: object) -> datetime | None:
+    """An aware instant, or `None` where Centra gives none that can be read."""
+    try:
+        read = datetime.fromisoformat(str(told))
+    except ValueError:
+        return None
+    return read if read.tzinfo else None

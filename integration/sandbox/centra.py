@@ -1,5 +1,6 @@
 """One Centra instance: its state behind a lock, what tests and simulations do to it, and `app`, its face on HTTP."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +56,8 @@ class Centra:
         self.limits = Limits()
         self.webhooks = Webhooks(self.clock, self.switches, self.faults, deliver)
         self.tokens: dict[str, Token] = {DEFAULT_TOKEN: Token()}
+        self.requests: Counter[str] = Counter()
+        """GraphQL requests by the first field they ask for."""
         self.watchers: list[Callable[[Order, str], None]] = []
         """Called with (order, "CREATED" | "UPDATED") at every change, inside the lock."""
         self.app = Wire(self, Control(self))

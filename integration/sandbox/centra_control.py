@@ -1,6 +1,6 @@
 """The sandbox's own controls on HTTP, JSON in and out. No token, no limits, no faults: they are the tester's hands.
 
-GET|POST|DELETE faults; GET books; GET|POST orders; GET orders/<n>; POST orders/<n>/confirm|pay|hold|release|cancel|edit;
+GET|POST|DELETE faults; GET books; GET requests; GET|POST orders; GET orders/<n>; POST orders/<n>/confirm|pay|hold|release|cancel|edit;
 GET|POST switches; GET|POST|DELETE webhooks; POST|DELETE tokens.
 """
 
@@ -33,6 +33,7 @@ class Control:
             ("POST", "faults"): self._plan_fault,
             ("DELETE", "faults"): lambda _: self._clear_faults(),
             ("GET", "books"): lambda _: centra.books(),
+            ("GET", "requests"): lambda _: dict(centra.requests),
             ("GET", "orders"): lambda _: sorted(centra.orders),
             ("POST", "orders"): self._place,
             ("GET", "switches"): lambda _: asdict(centra.switches),

@@ -67,6 +67,8 @@ class Wire:
             request = read(text, name, given, self.centra.switches)
         except Invalid as invalid:
             return self._spent(0, 0) or self._answer(None, invalid.errors, None)
+        with self.centra.guard:
+            self.centra.requests[request.root.name.value] += 1
         refusal = self._spent(request.complexity, request.mutations)
         if refusal:
             return refusal

@@ -76,9 +76,10 @@ def known(tx: Transaction, instance: str, numbers: Collection[str], kind: str = 
     return found
 
 
-def arrivals(tx: Transaction, job_id: int) -> list[Row[Any]]:
-    """How a document came to be known, first source first."""
-    wanted = select(arrival).where(arrival.c.job_id == job_id)
+def arrivals(tx: Transaction, job_id: int) -> list[Any]:
+    """(source, hints, first_at, last_at): how a document came to be known, first source first."""
+    columns = (arrival.c.source, arrival.c["count"].label("hints"), arrival.c.first_at, arrival.c.last_at)
+    wanted = select(*columns).where(arrival.c.job_id == job_id)
     return list(tx.execute(wanted.order_by(arrival.c.first_at, arrival.c.source)).all())
 
 

@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 from integration import casework
 from integration.casework import CaseworkError
 from integration.store import exceptions, proofs, views
+from integration.story import STANDS
 from integration.vault import VaultError
 from integration.wiring import World
 from mappings import Rule
@@ -20,20 +21,6 @@ from tasks.desk.page import Page
 
 MOST_HOURS = 24 * 7
 """Nobody puts a case out of sight for longer than a week."""
-
-STANDS = {
-    "seen": "waiting to be read",
-    "held": "waiting for its release in Centra",
-    "observed": "before the start date; watched, not posted",
-    "ready": "on its way to the ERP",
-    "posted": "accepted by the ERP, not yet proved",
-    "proven": "proved equal in both systems",
-    "cancelling": "being cancelled in the ERP",
-    "cancelled": "cancelled",
-    "dead": "stopped, until the cause is gone or a person decides",
-    "closed": "closed by a person",
-}
-"""The states of an order in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +97,7 @@ class Case:
     sealed: bool
     resolved: bool
     resolution: str
-    ways: tuple[str, ...] = casework.HOWS
+    ways: tuple[str, ...] = casework.WAYS
 
 
 def read_case(world: World, base: str, orders: str, case_id: int) -> Case:
@@ -162,7 +149,7 @@ def _facts(row: Any, rule: Rule, now: datetime) -> list[tuple[str, str]]:
     told = [
         ("Cause", row.cause),
         ("Market", f"{row.market} ({row.instance})" if row.market else row.instance),
-        ("The order", STANDS.get(row.job_state, row.job_state) if row.number else ""),
+        ("The order", STANDS[row.job_state].format(erp=row.connection or "the ERP") if row.number else ""),
         ("In the ERP", (row.erp_ref or "nothing that we know of") if row.number else ""),
         ("Open for", f"{words.span(now - row.opened_at)}, since {words.instant(row.opened_at)}"),
         ("Act by", f"{words.instant(row.act_by)} ({words.span(timedelta(minutes=rule.act_within_minutes))} to act)"),
@@ -177,7 +164,9 @@ def _facts(row: Any, rule: Rule, now: datetime) -> list[tuple[str, str]]:
 def _proof(row: Any) -> Proof:
     """The stored comparison, differences first."""
     told = json.loads(row.document)
-    compared = [Compared(name, _value(ours), _value(theirs), ours == theirs) for name, ours, theirs in told["components"]]
+    compared = [
+        Compared(name, _value(ours), _value(theirs), ours == theirs) for name, ours, theirs in told["components"]
+    ]
     return Proof(words.instant(row.at), sorted(compared, key=lambda c: c.equal), [tuple(c) for c in told["carried"]])
 
 

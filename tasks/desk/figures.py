@@ -17,8 +17,9 @@ from flower.views import monitor
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
+from integration import health
 from integration.budget import LANES
-from integration.store import letters, schedule, spending, views
+from integration.store import letters
 from integration.wiring import World
 
 GOOD_FOR = 5.0
@@ -52,30 +53,23 @@ HELP = {
 
 def read_figures(world: World) -> Reading:
     """One look at the ledger."""
+    now = health.status(world)
     with world.store.read() as tx:
-        now = tx.now
-        kinds, lanes = views.open_by_type(tx), {row.lane: row for row in views.lanes(tx)}
-        states, dead = views.states(tx), letters.counts(tx)
-        beats, breakers = schedule.heartbeats(tx), spending.breakers(tx)
-    cases: dict[tuple[str, ...], float] = {}
-    for kind in kinds:
-        cases[kind.type,] = cases.get((kind.type,), 0) + kind.open
-    waits = {lane: (now - row.since).total_seconds() for lane, row in lanes.items() if row.since}
-    money: dict[tuple[str, ...], float] = {}
-    for kind in kinds:
-        if kind.currency:
-            money[kind.type, kind.currency] = money.get((kind.type, kind.currency), 0) + int(kind.money_minor)
+        dead = letters.counts(tx)
+    kinds = now["exceptions"]
     series: dict[str, Series] = {
-        "lockstep_open_exceptions": cases,
-        "lockstep_open_money_minor": money,
-        "lockstep_lane_oldest_seconds": {(lane,): max(waits.get(lane, 0), 0) for lane in LANES},
-        "lockstep_lane_due": {(lane,): lanes[lane].due if lane in lanes else 0 for lane in LANES},
-        "lockstep_orders": {(state,): count for state, count in states.items()},
+        "lockstep_open_exceptions": {(kind["type"],): kind["open"] for kind in kinds},
+        "lockstep_open_money_minor": {
+            (kind["type"], money["currency"]): money["minor"] for kind in kinds for money in kind["money"]
+        },
+        "lockstep_lane_oldest_seconds": {(lane["lane"],): lane["oldest_seconds"] or 0 for lane in now["lanes"]},
+        "lockstep_lane_due": {(lane["lane"],): lane["due"] for lane in now["lanes"]},
+        "lockstep_orders": {(state,): count for state, count in now["orders"].items()},
         "lockstep_dead_letters": {(lane,): dead.get(lane, 0) for lane in LANES},
-        "lockstep_heartbeat_age_seconds": {(beat.process,): (now - beat.at).total_seconds() for beat in beats},
-        "lockstep_breaker_open": {(row.system,): int(row.open_since is not None) for row in breakers},
+        "lockstep_heartbeat_age_seconds": {(beat["process"],): beat["age_seconds"] for beat in now["heartbeats"]},
+        "lockstep_breaker_open": {(row["system"],): int(row["open"]) for row in now["breakers"]},
     }
-    return Reading(int(sum(cases.values())), series)
+    return Reading(sum(kind["open"] for kind in kinds), series)
 
 
 class Figures:
@@ -102,7 +96,7 @@ class Figures:
             self._reading = self._take()
         except Exception as error:  # noqa: BLE001 - whatever it was, Flower's own metrics must still be answered
             self._reading = None
-            log.error("desk.no-figures", error=type(error).__name__)
+            log.warning("desk.no-figures", error=type(error).__name__)
         self._taken_at = time.monotonic()
 
     def open_cases(self) -> int:

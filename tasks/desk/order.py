@@ -4,9 +4,10 @@ from urllib.parse import quote
 
 from tornado.web import HTTPError
 
-from integration import story
 from integration.store import views
+from integration.story import Story, UnknownOrder, tell
 from integration.wiring import World
+from tasks.desk import words
 from tasks.desk.page import Page
 
 
@@ -16,36 +17,39 @@ def instances_of(world: World, number: str) -> list[str]:
         return [row.instance for row in views.numbered(tx, number)]
 
 
-def read_story(world: World, instance: str, number: str) -> tuple[list[str], list[int]]:
-    """The order's story in lines, and the ids of its open cases. Raises 404 when nothing was heard of it."""
-    with world.store.read() as tx:
-        rows = [row for row in views.numbered(tx, number) if row.instance == instance]
-        if not rows:
-            raise HTTPError(404, f"Nothing was heard of order {number} of {instance}.")
-        cases = [row.id for row in views.exceptions_of(tx, rows[0].id) if row.state != "resolved"]
-    return list(story.tell(world, instance, number).lines()), cases
+def parts_of(story: Story) -> list[tuple[str, list[str]]]:
+    """What stands beside the timeline, most wanted first: (title, lines)."""
+    told = [("Who acts next", [story.next]), ("What is late", story.late)]
+    told += [(f"What {system} says", lines) for system, lines in story.systems.items()]
+    told += [("What was decided, and why", story.decided), ("What arrived", story.arrived)]
+    return [(title, [words.sentence(text) for text in lines]) for title, lines in told if lines]
 
 
 class OrderPage(Page):
     """GET /orders/<instance>/<number>"""
 
     async def get(self, instance: str, number: str) -> None:
-        lines, cases = await self.ask(read_story, instance, number)
-        base = self.reverse_url("exceptions")
-        links = [(case, f"{base}/{case}") for case in cases]
-        self.show("order.html", instance=instance, number=number, story=lines, cases=links, found=[])
+        try:
+            story = await self.ask(tell, instance, number)
+        except UnknownOrder as error:
+            raise HTTPError(404, words.sentence(str(error))) from error
+        playbook, base = (await self.ask(lambda world: world.playbook)), self.reverse_url("exceptions")
+        cases = [
+            (case["id"], playbook.rule(case["type"]).title, f"{base}/{case['id']}")
+            for case in story.exceptions
+            if case["state"] != "resolved"
+        ]
+        told = {"story": story, "parts": parts_of(story), "cases": cases, "found": []}
+        self.show("order.html", instance=instance, number=number, **told)
 
 
 class OrderSearch(Page):
     """GET /orders?number=…: straight to the order, or the choice where several shops have that number."""
 
     async def get(self) -> None:
-        number = self.word("number")[:64]
-        base = self.reverse_url("orders")
-        found = [
-            (shop, f"{base}/{quote(shop, safe='')}/{quote(number, safe='')}")
-            for shop in await self.ask(instances_of, number)
-        ]
+        number, base = self.word("number")[:64], self.reverse_url("orders")
+        shops = await self.ask(instances_of, number)
+        found = [(shop, f"{base}/{quote(shop, safe='')}/{quote(number, safe='')}") for shop in shops]
         if len(found) == 1:
             self.redirect(found[0][1], status=303)
             return

@@ -10,13 +10,13 @@ from tornado.template import Loader, Template
 
 OURS = Path(__file__).parent / "templates"
 
+SECONDARY = '<ul class="app-nav app-nav-secondary navbar-nav'
+ITEM, SEARCH = '{% include "desk-item.html" %}', '{% include "desk-search.html" %}'
+STYLE = '<link href="{{ reverse_url("desk-static", "desk.css") }}" rel="stylesheet">'
+
 INSERTIONS = {
-    "navbar.html": (
-        '</ul>\n\n      <ul class="app-nav app-nav-secondary navbar-nav ms-lg-auto">',
-        '{% include "desk-item.html" %}</ul>\n{% include "desk-search.html" %}\n'
-        '<ul class="app-nav app-nav-secondary navbar-nav">',
-    ),
-    "base.html": ("</head>", '<link href="{{ reverse_url("desk-static", "desk.css") }}" rel="stylesheet">\n</head>'),
+    "navbar.html": (f'</ul>\n\n      {SECONDARY} ms-lg-auto">', f'{ITEM}</ul>\n{SEARCH}{SECONDARY}">'),
+    "base.html": ("</head>", f"{STYLE}\n</head>"),
 }
 """Template of Flower's to (anchor, what takes its place)."""
 

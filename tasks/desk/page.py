@@ -66,8 +66,10 @@ class Page(BaseHandler):
         try:
             return await loop.run_in_executor(None, lambda: question(world(), *args, **told))
         except StoreDown as error:
-            log.error("desk.ledger-away", error=str(error))
-            raise HTTPError(503, "The ledger's database cannot be reached. Nothing was changed; try again soon.") from error
+            log.warning("desk.ledger-away", error=str(error))
+            raise HTTPError(
+                503, "The ledger's database cannot be reached. Nothing was changed; try again soon."
+            ) from error
 
     def word(self, name: str, default: str = "") -> str:
         """An argument as it was typed; Flower's own reader escapes, and the templates do that."""
@@ -110,4 +112,3 @@ class Page(BaseHandler):
             self.current_user = None
         told = error.get_message() if isinstance(error, HTTPError) else ""
         self.render("desk-error.html", words=words, status=status_code, message=told, flash=None, read_only=True)
-

@@ -1,0 +1,451 @@
+"""`lockstep …`: what a person types. Everything heavy is imported inside the command that needs it, so help is quick.
+
+A list or show command takes `--json` and prints one JSON document. Whatever can be expected to go wrong is one line on
+stderr and exit code 2.
+"""
+
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tasks.cli_exceptions import cases
+from tasks.terminal import (
+    Door,
+    Failed,
+    actor_option,
+    as_json_option,
+    instance_option,
+    instant,
+    open_world,
+    reason_option,
+    say,
+    say_json,
+    say_table,
+    yes_option,
+)
+
+if TYPE_CHECKING:
+    from integration.wiring import World
+    from mappings import Mapping as Mapped
+
+MOST_PAGES = 200
+"""Of a back-fill's window: 20,000 orders, which is a day's budget of calls. Longer histories go in parts."""
+PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
+words_argument = click.argument("words", nargs=-1, type=click.UNPROCESSED)
+
+
+@click.group(cls=Door)
+def main() -> None:
+    """Keeps Centra and the ERP in step."""
+
+
+main.add_command(cases)
+
+
+# ------------------------------------------------------------------------------------------------------ how it stands
+
+
+@main.command()
+@click.argument("number")
+@instance_option
+@click.option("--live", is_flag=True, help="Ask both systems too.")
+@as_json_option
+def order(number: str, instance: str, live: bool, as_json: bool) -> None:
+    """An order's story: what arrived, what was decided and why, what is late, who acts next."""
+    from integration import story
+
+    world = open_world()
+    told = story.tell(world, _instance_of(world, number, instance), number, live=live)
+    if as_json:
+        say_json(told.document())
+    else:
+        say(*told.lines())
+
+
+def _instance_of(world: "World", number: str, instance: str) -> str:
+    """The instance that was named, or the only one that has the order."""
+    from integration.store import views
+
+    if instance:
+        return instance
+    with world.store.read() as tx:
+        found = [row.instance for row in views.numbered(tx, number)]
+    if len(found) != 1:
+        several = f"{', '.join(found)} each have an order {number}: say which with --instance"
+        raise Failed(several if found else f"no order {number} is in the ledger: nothing has told us of it")
+    return str(found[0])
+
+
+@main.command()
+@as_json_option
+def status(as_json: bool) -> None:
+    """Lanes, orders, exceptions, breakers, signs of life and budgets, now."""
+    from integration import health
+
+    told = health.status(open_world())
+    if as_json:
+        say_json(told)
+        return
+    lanes = [
+        (n["lane"], n["due"], _age(n["oldest_seconds"]), n["working"], n["resting"], n["dead"]) for n in told["lanes"]
+    ]
+    say_table(("lane", "due", "oldest", "at work", "resting", "dead"), lanes)
+    say("orders: " + (", ".join(f"{n} {state}" for state, n in told["orders"].items() if n) or "none"))
+    rows = []
+    for kind in told["exceptions"]:
+        money = " + ".join(f"{part['amount']} {part['currency']}" for part in kind["money"])
+        rows.append(
+            (kind["type"], kind["owner"], kind["open"], kind["overdue"], money, f"{kind['act_by']:%Y-%m-%d %H:%M}")
+        )
+    say_table(("open exceptions", "owner", "open", "late", "at risk", "first act by (UTC)"), rows)
+    for breaker in told["breakers"]:
+        if breaker["open"]:
+            say(f"{breaker['system']} has been away since {breaker['open_since']:%Y-%m-%d %H:%M} UTC: {breaker['why']}")
+        elif breaker["throttled"]:
+            say(f"{breaker['system']} asks us to wait until {breaker['closed_until']:%H:%M:%S} UTC")
+    say_table(("process", "last sign of life"), [(b["process"], _age(b["age_seconds"])) for b in told["heartbeats"]])
+    spent = [
+        (b["system"], f"{b['measure']} in {b['window_seconds']} s", f"{b['used']} of {b['units']}")
+        + (", ".join(f"{lane} {n}" for lane, n in b["by_lane"].items()),)
+        for b in told["budgets"]
+    ]
+    say_table(("system", "budget", "used", "by lane"), spent)
+
+
+def _age(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+
+
+@main.command()
+@as_json_option
+def doctor(as_json: bool) -> None:
+    """Examine configuration, systems, database, broker and mappings; exit 1 when something would break a promise."""
+    from tasks import doctor as examination
+
+    findings = list(examination.examine())
+    if as_json:
+        say_json({"ok": not any(f.grade == "FAIL" for f in findings), "findings": [f.document() for f in findings]})
+    else:
+        say(*(str(finding) for finding in findings))
+    if any(finding.grade == "FAIL" for finding in findings):
+        sys.exit(1)
+
+
+# ----------------------------------------------------------------------------------------------------------- mappings
+
+
+@main.group()
+def mappings() -> None:
+    """Their words and ours, as data."""
+
+
+folder_argument = click.argument("folder", required=False, type=click.Path(path_type=Path))
+
+
+@mappings.command("check")
+@folder_argument
+def check_mappings(folder: Path | None) -> None:
+    """Validate every mapping file and the playbook of a folder; nothing is changed."""
+    for connection, (_, mapping) in _valid(folder).items():
+        say(f"{connection}: good, {len(mapping.markets)} markets of {mapping.centra} since {mapping.start_at:%Y-%m-%d}")
+
+
+@mappings.command("apply")
+@folder_argument
+@actor_option
+def apply_mappings(folder: Path | None, actor: str) -> None:
+    """Validate everything, then make it the mapping in force, then release the orders that waited for it."""
+    from integration.store import reference
+    from mappings import check_one_home
+
+    given = _valid(folder)
+    world = open_world()
+    in_force = {mapping.connection: mapping for mapping in world.connections()}
+    check_one_home([*(m for name, m in in_force.items() if name not in given), *(m for _, m in given.values())])
+    with world.store.write("mappings.apply") as tx:
+        versions = {name: reference.apply_mapping(tx, name, text, actor=actor) for name, (text, _) in given.items()}
+    for name, version in versions.items():
+        kept = name in in_force and in_force[name].version == version
+        say(f"{name}: version {version} {'is in force already' if kept else 'is in force now'}")
+    _release(world)
+
+
+def _release(world: "World") -> None:
+    """Wake what waited. An item may have to be looked for in an ERP that is away: then the sweeper does it later."""
+    from integration.errors import Unavailable
+    from tasks.intake import release_held
+
+    try:
+        keys = release_held(world)
+    except Unavailable as error:
+        say(f"waiting orders are released later, by the sweeper: {error}")
+        return
+    for key in keys:
+        world.ring("take", key)
+    say(f"{len(keys)} waiting {'order was' if len(keys) == 1 else 'orders were'} released")
+
+
+def _valid(folder: Path | None) -> "dict[str, tuple[str, Mapped]]":
+    """Every mapping of a folder, the playbook checked beside them. Raises `BrokenMapping`."""
+    from integration.settings import read_settings
+    from mappings import BrokenMapping, load, playbook
+
+    folder = folder or read_settings().mappings
+    try:
+        found = load(folder)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failed(f"a mapping file in {folder} cannot be read as UTF-8 text: {error}") from error
+    if not found:
+        raise Failed(f"{folder} holds no mapping file (<connection>.toml)")
+    for name, (_, mapping) in found.items():
+        try:
+            adapter = importlib.import_module(mapping.adapter)
+        except ImportError as error:
+            raise BrokenMapping(
+                f"{name}.toml", "connection", "adapter", f"no such module: {mapping.adapter}"
+            ) from error
+        if not hasattr(adapter, "connect"):
+            raise BrokenMapping(
+                f"{name}.toml", "connection", "adapter", f"{mapping.adapter} is no adapter: it has no connect"
+            )
+    playbook(folder)
+    return found
+
+
+@mappings.command("list")
+@as_json_option
+def list_mappings(as_json: bool) -> None:
+    """The mappings in force."""
+    from integration.store import views
+
+    world = open_world()
+    with world.store.read() as tx:
+        rows = views.mappings_applied(tx)
+    found = []
+    for row in rows:
+        mapping = world.mapping(row.connection, row.version)
+        told = {"connection": row.connection, "version": row.version, "centra": mapping.centra}
+        told |= {"markets": len(mapping.markets), "start_at": mapping.start_at}
+        found.append(told | {"applied_at": row.applied_at, "applied_by": row.applied_by, "sha256": row.sha256})
+    if as_json:
+        say_json({"mappings": found})
+        return
+    columns = ("connection", "version", "centra", "markets", "start_at", "applied_at", "applied_by")
+    say_table(columns, [[row[name] for name in columns] for row in found])
+
+
+# ------------------------------------------------------------------------------------------------- acts on the ledger
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the schema of this release. Safe to repeat."""
+    from integration.settings import read_settings
+    from integration.store import Store
+    from integration.store.migrate import revision, upgrade
+    from integration.wiring import SystemClock
+
+    store = Store(read_settings().database_url.reveal(), SystemClock())
+    before = revision(store)
+    upgrade(store)
+    say(f"the database is at schema {revision(store)}; it was at {before or 'none'}")
+    store.close()
+
+
+@main.command()
+@click.option("--instance", required=True, help="The Centra instance.")
+@click.option("--since", required=True, help="Orders placed from here on; UTC unless it says otherwise.")
+@click.option("--until", required=True, help="Orders placed before this.")
+@actor_option
+@yes_option
+def backfill(instance: str, since: str, until: str, actor: str, yes: bool) -> None:
+    """Bring in orders placed in a window that the ledger does not know. The plan is shown first."""
+    from integration.domain.order import Key
+    from integration.store import ledger, reference, views
+
+    world = open_world()
+    start, end = instant(since, "--since"), instant(until, "--until")
+    if start >= end:
+        raise click.UsageError("--since lies before --until")
+    starts = [mapping.start_at for mapping in world.mappings(instance)] if instance in world.storefronts else []
+    if not starts:
+        raise Failed(f"{instance} is no Centra instance with a mapping in force")
+    turn = min(max(min(starts), start), end)
+    early, due = _placed(world, instance, start, turn), _placed(world, instance, turn, end)
+    with world.store.read() as tx:
+        known = views.known(tx, instance, early | due)
+    say(
+        f"{len(early | due)} orders were placed in {instance} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC:",
+        f"{len(known):7} are known and left as they are",
+        f"{len(early - known):7} are new and from before the mapping's start: they would be observed, not posted",
+        f"{len(due - known):7} are new: they would be posted as soon as Centra has released them",
+    )
+    fresh = sorted((early | due) - known)
+    if not fresh or not (yes or click.confirm("Bring in the new ones?", abort=True)):
+        return
+    with world.store.write("backfill") as tx:
+        for first in range(0, len(fresh), views.MANY):
+            some = fresh[first : first + views.MANY]
+            ledger.mark_in(tx, [Key(instance, "order", number) for number in some], "operator")
+        reference.record_act(tx, actor, "back-fill", f"{instance}: {len(fresh)} orders", f"{start} to {end}")
+    say(f"{len(fresh)} orders are marked; the sweeper takes them from here")
+
+
+def _placed(world: "World", instance: str, since: datetime, until: datetime) -> set[str]:
+    """Numbers of the orders that Centra says were placed in [since, until)."""
+    found: set[str] = set()
+    for page in range(1, MOST_PAGES + 1):
+        if since >= until:
+            return found
+        seen, more = world.storefronts[instance].placed_between(since, until, page)
+        found |= {sighting.number for sighting in seen}
+        if not more:
+            return found
+    raise Failed(f"the window holds more than {MOST_PAGES} pages of orders: take a shorter one")
+
+
+@main.command()
+@click.argument("number")
+@click.option("--instance", required=True, help="The Centra instance.")
+@click.option("--reason", required=True, help="Why: the request's own reference, for the audit.")
+@actor_option
+@yes_option
+def erase(number: str, instance: str, reason: str, actor: str, yes: bool) -> None:
+    """Erase a person's data of one order: the key is destroyed; ledger, proofs and audit stay and still verify."""
+    from integration.domain.order import Key
+    from integration.store import documents, ledger, reference
+
+    world = open_world()
+    key = Key(instance, "order", number)
+    with world.store.read() as tx:
+        row = ledger.find(tx, key)
+    if row is None:
+        raise Failed(f"no order {number} of {instance} is in the ledger")
+    if not reason.strip():
+        raise Failed("a reason is needed: an erasure is answered for")
+    if row.state not in ledger.FINAL and not yes:
+        click.confirm(
+            f"This order is not finished ({row.state}) and cannot be posted once erased. Erase it?", abort=True
+        )
+    with world.store.write("erase") as tx:
+        erased = documents.erase(tx, row.id)
+        if erased:
+            reference.record_act(tx, actor, "data erased", f"{key}", reason)
+    say(f"{key}: the person's data is {'erased' if erased else 'erased already; nothing was done'}")
+    _verified(world)
+
+
+@main.command()
+@as_json_option
+def verify(as_json: bool) -> None:
+    """Check the seals of all proofs and of the audit trail; exit 1 when one does not fit."""
+    if not _verified(open_world(), as_json=as_json):
+        sys.exit(1)
+
+
+def _verified(world: "World", *, as_json: bool = False) -> bool:
+    from integration.store import proofs, reference
+
+    with world.store.read() as tx:
+        broken = {"proofs": proofs.broken(tx), "audit_rows": reference.broken_audit_rows(tx)}
+        kept = {"proofs": proofs.count(tx), "audit_rows": len(reference.audit_trail(tx))}
+    holds = not any(broken.values())
+    if as_json:
+        say_json({"ok": holds, "checked": kept, "broken": broken})
+        return holds
+    for name, ids in broken.items():
+        what = f"{kept[name]} {name.replace('_', ' ')}"
+        say(f"{what}: BROKEN, ids {', '.join(map(str, ids))}" if ids else f"{what}: every seal fits")
+    return holds
+
+
+# ---------------------------------------------------------------------------------------------------------- processes
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True)
+def web(host: str, port: int) -> None:
+    """Receive webhooks. Put a proxy with TLS in front."""
+    import waitress
+
+    from integration import telemetry
+    from integration.centra.webhooks import MAX_BODY
+    from integration.web import Receiver
+
+    world = open_world()
+    telemetry.configure(world.settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # waitress then finishes what it is answering
+    try:
+        waitress.serve(
+            Receiver(world),
+            host=host,
+            port=port,
+            threads=8,
+            ident=None,
+            connection_limit=500,  # bounded memory: a crowd waits in the kernel
+            channel_timeout=30,  # a sender that dawdles gives its place to another
+            max_request_body_size=MAX_BODY + 1,  # what is larger never reaches us
+            max_request_header_size=8_192,
+        )
+    except OSError as error:
+        raise Failed(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
+@main.command()
+def sweep() -> None:
+    """Ring what is due and was not rung, until told to stop."""
+    from tasks import sweep as sweeper
+
+    sweeper.main()
+
+
+@main.command("dead-letters")
+def dead_letters() -> None:
+    """Turn dead letters into exceptions, until told to stop."""
+    from tasks import dead_letters as drainer
+
+    drainer.main()
+
+
+@main.command(context_settings=PASSED_ON)
+@words_argument
+def sandbox(words: Sequence[str]) -> None:
+    """Centra and Fulfil doubles on local ports; --help says what they take."""
+    from integration.sandbox import serve
+
+    serve.main(words)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="End when the day is over; do not stay to be looked at.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
+@click.option("--orders", type=click.IntRange(1), default=300, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--keep", is_flag=True, help="Keep the temporary folder.")
+def demo(once: bool, as_json: bool, orders: int, seed: int, keep: bool) -> None:
+    """A generated day through the whole order lane on this machine, mishaps included."""
+    from tasks import demo as day
+
+    sys.exit(day.main(once=once, as_json=as_json, orders=orders, seed=seed, keep=keep))
+
+
+@main.command()
+@click.option("--seed", type=int, required=True)
+def simulate(seed: int) -> None:
+    """Tell the story of one seed of the deterministic simulation."""
+    try:
+        play: Any = importlib.import_module("tasks.simulate")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "integration":
+            raise
+        raise Failed("the simulation is not installed here: run this from a checkout with its tests") from error
+    sys.exit(play.main(["--seed", str(seed)]))

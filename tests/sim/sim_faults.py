@@ -1,0 +1,122 @@
+"""Every class of fault, in swarm style: a seed switches each class on with p = 0.6 and draws its rate from 2 to 25 %.
+
+A call over the wire suffers at most one fault. It is hit with the largest rate among the classes that can befall it, and
+by one of them in proportion to their rates: a dozen independent classes would leave no call whole.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Container
+from random import Random
+
+from integration.sandbox.faults import Faults, Plan
+
+ON = 0.6
+LOWEST, HIGHEST = 0.02, 0.25
+PER_POINT = 0.1
+"""A crash or a pause is drawn at each of the hundred points that an order passes: a tenth of the drawn rate there."""
+
+_SILENT = ("error-before", "timeout-before", "unavailable", "html", "not-json")
+_THROTTLED = ("throttled", "throttled-date", "throttled-timestamp", "throttled-silent")
+_AFTER = ("error-after", "timeout-after", "drop-after")
+
+CALLS: dict[str, tuple[str, ...]] = {
+    "centra read": (*_SILENT, *_THROTTLED, "slow", "partial"),
+    "centra write": (*_SILENT, *_AFTER),
+    "fulfil read": (*_SILENT, *_THROTTLED, "slow"),
+    "fulfil create": (
+        *(*_SILENT, *_AFTER, "throttled", "late", "slow"),
+        *("duplicate-race", "search-lag", "channel-exception", "recalculated"),
+    ),
+    "fulfil cancel": (*_SILENT, *_AFTER, "throttled"),
+}
+"""What can befall a call, by kind of call; the sandbox knows these faults by their second part."""
+
+WEBHOOKS = ("webhook-lost", "webhook-doubled", "webhook-late", "webhook-forged", "webhook-reordered")
+
+OTHERS = (
+    *("crash", "pause"),
+    *("message lost", "message doubled", "message reordered", "broker wiped"),
+    *(*WEBHOOKS, "events-doubled"),
+    *("database busy", "host unreachable", "outage", "token revoked"),
+)
+
+FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names))
+"""All declared classes: a batch in which one of them never fired has not tested it."""
+
+_KIND_OF_OPERATION = {
+    **dict.fromkeys(("search_read", "search", "read", "get", "list"), "fulfil read"),
+    "create_order": "fulfil create",
+    "cancel": "fulfil cancel",
+    "confirmEvents": "centra write",
+    **dict.fromkeys(("orders", "events"), "centra read"),
+}
+
+
+class Swarm:
+    """Which classes this seed has, and how often each fired. `calm()` ends all of them."""
+
+    def __init__(self, seed: int, told: Callable[[str], None]) -> None:
+        self.random = Random(f"{seed}:fault")
+        self.told = told
+        self.rates = {name: self._drawn() for name in FAULTS}
+        self.fired: Counter[str] = Counter()
+        self.raging = True
+
+    def _drawn(self) -> float:
+        """Two draws for every class, on or off, so that a class more does not reshuffle the others' rates."""
+        on, rate = self.random.random() < ON, self.random.uniform(LOWEST, HIGHEST)
+        return rate if on else 0.0
+
+    def calm(self) -> None:
+        self.raging = False
+
+    def hit(self, name: str) -> bool:
+        """Whether this fault happens here and now."""
+        scale = PER_POINT if name in ("crash", "pause") else 1.0
+        if not self.raging or self.random.random() >= self.rates[name] * scale:
+            return False
+        self.fired[name] += 1
+        if name not in ("crash", "pause"):  # told in more words by the scheduler
+            self.told(f"fault: {name}")
+        return True
+
+    def one_of(self, names: list[str]) -> str | None:
+        """At most one of several faults that exclude each other."""
+        rates = [self.rates[name] for name in names]
+        if not self.raging or not rates or self.random.random() >= max(rates):
+            return None
+        (name,) = self.random.choices(names, rates)
+        self.fired[name] += 1
+        self.told(f"fault: {name}")
+        return name
+
+
+class SwarmFaults(Faults):
+    """A sandbox's faults, decided by the swarm at the moment of the call."""
+
+    def __init__(self, known: dict[str, str], swarm: Swarm) -> None:
+        super().__init__(known)
+        self.swarm = swarm
+
+    def due(
+        self, operation: str, number: str | None = None, asked: str = "", among: Container[str] | None = None
+    ) -> Plan | None:
+        if operation == "webhook":
+            name = self.swarm.one_of(list(WEBHOOKS))
+            return Plan(name, operation, seconds=self.swarm.random.uniform(1, 300)) if name else None
+        if operation == "events":
+            if among is not None and "events-doubled" in among:
+                return Plan("events-doubled") if self.swarm.hit("events-doubled") else None
+        kind = _KIND_OF_OPERATION.get(operation)
+        if kind is None:
+            return None
+        found = self.swarm.one_of([f"{kind}: {name}" for name in CALLS[kind]])
+        return Plan(found.split(": ")[1], operation, seconds=self._seconds(found)) if found else None
+
+    def _seconds(self, fault: str) -> float:
+        """`late` takes effect up to four minutes after the call; a search lags up to 50 s; other waits are short."""
+        if fault.endswith("late"):
+            return self.swarm.random.choice((self.swarm.random.uniform(5, 90), self.swarm.random.uniform(90, 240)))
+        if fault.endswith("search-lag"):
+            return self.swarm.random.uniform(1, 50)
+        return self.swarm.random.uniform(1, 12)

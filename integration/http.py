@@ -6,6 +6,7 @@ here: refused before it was sent is `Unavailable`, anything after is `Unknown`.
 
 import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from integration.budget import Gate
@@ -23,6 +25,9 @@ from integration.errors import Unavailable, Unknown
 
 MAX_BYTES = 20_000_000
 """No page of 500 rows is near this; a larger body is a fault or an attack."""
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape for NUL, and not a backslash that a customer typed before "u0000"."""
 
 _RETRY_SECONDS = re.compile(r"[0-9]{1,10}")
 _EPOCH_FROM = 1_000_000_000
@@ -63,16 +68,16 @@ def parse_json(body: bytes) -> Any:
     """JSON with exact numbers. Raises `NotJson` for duplicate keys, NaN, lone surrogates, NUL, or absurd nesting."""
     try:
         text = body.decode("utf-8")
-        if "\\u0000" in text or "\x00" in text:
+        if "\x00" in text or ("\\u0000" in text and _NUL.search(text)):
             raise NotJson("a NUL character in the text")
         parsed = json.loads(
-            text, parse_float=Decimal, parse_int=_bounded_int, parse_constant=_no_constant, object_pairs_hook=_unique_keys
+            text, parse_float=_bounded_decimal, parse_int=_bounded_int, parse_constant=_no_constant, object_pairs_hook=_unique_keys
         )
         if "\\ud" in text.lower():
             json.dumps(parsed, ensure_ascii=False, default=str).encode("utf-8")
     except NotJson:
         raise
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise NotJson(f"{type(error).__name__} while reading JSON") from error
     return parsed
 
@@ -81,6 +86,13 @@ def _bounded_int(digits: str) -> int:
     if len(digits) > 19:
         raise NotJson("a number of more than 19 digits")
     return int(digits)
+
+
+def _bounded_decimal(digits: str) -> Decimal:
+    number = Decimal(digits)
+    if len(digits) > 64 or abs(number.adjusted()) > 330:
+        raise NotJson("a number beyond any double")
+    return number
 
 
 def _no_constant(word: str) -> Any:
@@ -161,6 +173,7 @@ class Http:
         content = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         headers = self.headers if content is None else {**self.headers, "Content-Type": "application/json"}
         self.point("http.before-send")
+        deadline = time.monotonic() + self.timeouts.total
         try:
             response = self.session.request(
                 method,
@@ -171,14 +184,16 @@ class Http:
                 allow_redirects=False,
                 stream=True,
             )
-            status, answer_headers, raw = response.status_code, response.headers, self._body(response)
+            status, answer_headers, raw = response.status_code, response.headers, self._body(response, deadline)
         except requests.exceptions.SSLError as error:
-            raise self._down(f"{system} does not prove who it is (TLS); nothing was sent", error) from error
+            if _never_sent(error):
+                raise self._down(f"{system} does not prove who it is (TLS); nothing was sent", error) from error
+            raise self._no_answer(writes, "TLS broke", error) from error
         except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as error:
             if _never_sent(error):
                 raise self._down(f"{system} cannot be reached", error) from error
             raise self._no_answer(writes, "the connection was cut", error) from error
-        except (requests.exceptions.RequestException, _Overlong) as error:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, _Overlong) as error:
             raise self._no_answer(writes, f"no complete answer ({error.__class__.__name__})", error) from error
         self.point("http.after-receive")
         return self._read(status, answer_headers, raw, writes=writes)
@@ -196,12 +211,14 @@ class Http:
                 self.sleep(pause.total_seconds())
                 waited += pause
 
-    def _body(self, response: requests.Response) -> bytes:
-        """The decompressed body, within the size cap and the total deadline."""
-        deadline = time.monotonic() + self.timeouts.total
+    def _body(self, response: requests.Response, deadline: float) -> bytes:
+        """The decompressed body, within the size cap and the total deadline.
+
+        `read1` gives what has arrived; any other way of reading waits for a whole chunk, however slowly it drips.
+        """
         chunks, size = [], 0
         try:
-            for chunk in response.iter_content(65_536):
+            while chunk := response.raw.read1(65_536, decode_content=True):
                 size += len(chunk)
                 if size > MAX_BYTES or time.monotonic() > deadline:
                     raise _Overlong(f"{size} bytes and counting")
@@ -237,6 +254,8 @@ class Http:
             raise Refused(status, document, raw[:2000].decode("utf-8", "replace"))
         what = "a body that is not JSON" if 200 <= status < 300 else f"HTTP {status}"
         asked = retry_after(headers.get("Retry-After"), self.gate.store.now())
+        if asked is not None:
+            asked = min(max(asked, timedelta(seconds=1)), self.gate.terms.throttle_most)
         raise self._no_answer(writes, what, broken, asked)
 
     def _down(self, message: str, cause: Exception) -> Unavailable:
@@ -280,6 +299,8 @@ def _never_sent(error: requests.exceptions.RequestException) -> bool:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
     return type(reason).__name__ in {"NewConnectionError", "ConnectTimeoutError", "NameResolutionError"}
 
 

@@ -9,12 +9,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tasks.cli_exceptions import cases
+from tasks.cli_mappings import mappings
 from tasks.terminal import (
     Door,
     Failed,
@@ -23,7 +23,6 @@ from tasks.terminal import (
     instance_option,
     instant,
     open_world,
-    reason_option,
     say,
     say_json,
     say_table,
@@ -32,7 +31,6 @@ from tasks.terminal import (
 
 if TYPE_CHECKING:
     from integration.wiring import World
-    from mappings import Mapping as Mapped
 
 MOST_PAGES = 200
 """Of a back-fill's window: 20,000 orders, which is a day's budget of calls. Longer histories go in parts."""
@@ -46,6 +44,7 @@ def main() -> None:
 
 
 main.add_command(cases)
+main.add_command(mappings)
 
 
 # ------------------------------------------------------------------------------------------------------ how it stands
@@ -110,11 +109,11 @@ def status(as_json: bool) -> None:
         elif breaker["throttled"]:
             say(f"{breaker['system']} asks us to wait until {breaker['closed_until']:%H:%M:%S} UTC")
     say_table(("process", "last sign of life"), [(b["process"], _age(b["age_seconds"])) for b in told["heartbeats"]])
-    spent = [
-        (b["system"], f"{b['measure']} in {b['window_seconds']} s", f"{b['used']} of {b['units']}")
-        + (", ".join(f"{lane} {n}" for lane, n in b["by_lane"].items()),)
-        for b in told["budgets"]
-    ]
+    spent = []
+    for budget in told["budgets"]:
+        by_lane = ", ".join(f"{lane} {n}" for lane, n in budget["by_lane"].items())
+        window = f"{budget['measure']} in {budget['window_seconds']} s"
+        spent.append((budget["system"], window, f"{budget['used']} of {budget['units']}", by_lane))
     say_table(("system", "budget", "used", "by lane"), spent)
 
 
@@ -130,116 +129,13 @@ def doctor(as_json: bool) -> None:
     """Examine configuration, systems, database, broker and mappings; exit 1 when something would break a promise."""
     from tasks import doctor as examination
 
-    findings = list(examination.examine())
+    findings = list(examination.examine(open_world))
     if as_json:
         say_json({"ok": not any(f.grade == "FAIL" for f in findings), "findings": [f.document() for f in findings]})
     else:
         say(*(str(finding) for finding in findings))
     if any(finding.grade == "FAIL" for finding in findings):
         sys.exit(1)
-
-
-# ----------------------------------------------------------------------------------------------------------- mappings
-
-
-@main.group()
-def mappings() -> None:
-    """Their words and ours, as data."""
-
-
-folder_argument = click.argument("folder", required=False, type=click.Path(path_type=Path))
-
-
-@mappings.command("check")
-@folder_argument
-def check_mappings(folder: Path | None) -> None:
-    """Validate every mapping file and the playbook of a folder; nothing is changed."""
-    for connection, (_, mapping) in _valid(folder).items():
-        say(f"{connection}: good, {len(mapping.markets)} markets of {mapping.centra} since {mapping.start_at:%Y-%m-%d}")
-
-
-@mappings.command("apply")
-@folder_argument
-@actor_option
-def apply_mappings(folder: Path | None, actor: str) -> None:
-    """Validate everything, then make it the mapping in force, then release the orders that waited for it."""
-    from integration.store import reference
-    from mappings import check_one_home
-
-    given = _valid(folder)
-    world = open_world()
-    in_force = {mapping.connection: mapping for mapping in world.connections()}
-    check_one_home([*(m for name, m in in_force.items() if name not in given), *(m for _, m in given.values())])
-    with world.store.write("mappings.apply") as tx:
-        versions = {name: reference.apply_mapping(tx, name, text, actor=actor) for name, (text, _) in given.items()}
-    for name, version in versions.items():
-        kept = name in in_force and in_force[name].version == version
-        say(f"{name}: version {version} {'is in force already' if kept else 'is in force now'}")
-    _release(world)
-
-
-def _release(world: "World") -> None:
-    """Wake what waited. An item may have to be looked for in an ERP that is away: then the sweeper does it later."""
-    from integration.errors import Unavailable
-    from tasks.intake import release_held
-
-    try:
-        keys = release_held(world)
-    except Unavailable as error:
-        say(f"waiting orders are released later, by the sweeper: {error}")
-        return
-    for key in keys:
-        world.ring("take", key)
-    say(f"{len(keys)} waiting {'order was' if len(keys) == 1 else 'orders were'} released")
-
-
-def _valid(folder: Path | None) -> "dict[str, tuple[str, Mapped]]":
-    """Every mapping of a folder, the playbook checked beside them. Raises `BrokenMapping`."""
-    from integration.settings import read_settings
-    from mappings import BrokenMapping, load, playbook
-
-    folder = folder or read_settings().mappings
-    try:
-        found = load(folder)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failed(f"a mapping file in {folder} cannot be read as UTF-8 text: {error}") from error
-    if not found:
-        raise Failed(f"{folder} holds no mapping file (<connection>.toml)")
-    for name, (_, mapping) in found.items():
-        try:
-            adapter = importlib.import_module(mapping.adapter)
-        except ImportError as error:
-            raise BrokenMapping(
-                f"{name}.toml", "connection", "adapter", f"no such module: {mapping.adapter}"
-            ) from error
-        if not hasattr(adapter, "connect"):
-            raise BrokenMapping(
-                f"{name}.toml", "connection", "adapter", f"{mapping.adapter} is no adapter: it has no connect"
-            )
-    playbook(folder)
-    return found
-
-
-@mappings.command("list")
-@as_json_option
-def list_mappings(as_json: bool) -> None:
-    """The mappings in force."""
-    from integration.store import views
-
-    world = open_world()
-    with world.store.read() as tx:
-        rows = views.mappings_applied(tx)
-    found = []
-    for row in rows:
-        mapping = world.mapping(row.connection, row.version)
-        told = {"connection": row.connection, "version": row.version, "centra": mapping.centra}
-        told |= {"markets": len(mapping.markets), "start_at": mapping.start_at}
-        found.append(told | {"applied_at": row.applied_at, "applied_by": row.applied_by, "sha256": row.sha256})
-    if as_json:
-        say_json({"mappings": found})
-        return
-    columns = ("connection", "version", "centra", "markets", "start_at", "applied_at", "applied_by")
-    say_table(columns, [[row[name] for name in columns] for row in found])
 
 
 # ------------------------------------------------------------------------------------------------- acts on the ledger
@@ -254,7 +150,8 @@ def migrate() -> None:
     from integration.wiring import SystemClock
 
     store = Store(read_settings().database_url.reveal(), SystemClock())
-    before = revision(store)
+    with store.read():
+        before = revision(store)  # inside, so that a database that is away is a StoreDown
     upgrade(store)
     say(f"the database is at schema {revision(store)}; it was at {before or 'none'}")
     store.close()
@@ -372,7 +269,7 @@ def _verified(world: "World", *, as_json: bool = False) -> bool:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, envvar="LOCKSTEP_WEB_PORT")
 def web(host: str, port: int) -> None:
     """Receive webhooks. Put a proxy with TLS in front."""
     import waitress
@@ -428,7 +325,7 @@ def sandbox(words: Sequence[str]) -> None:
 @main.command()
 @click.option("--once", is_flag=True, help="End when the day is over; do not stay to be looked at.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
-@click.option("--orders", type=click.IntRange(1), default=300, show_default=True)
+@click.option("--orders", type=click.IntRange(1), default=320, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--keep", is_flag=True, help="Keep the temporary folder.")
 def demo(once: bool, as_json: bool, orders: int, seed: int, keep: bool) -> None:
@@ -449,3 +346,7 @@ def simulate(seed: int) -> None:
             raise
         raise Failed("the simulation is not installed here: run this from a checkout with its tests") from error
     sys.exit(play.main(["--seed", str(seed)]))
+
+
+if __name__ == "__main__":
+    main()

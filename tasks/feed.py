@@ -11,7 +11,7 @@ import structlog
 from celery import Task
 
 from integration.domain.order import Key
-from integration.errors import LockstepError, Rejected, Unavailable
+from integration.errors import LockstepError, Rejected, Unavailable, Unknown
 from integration.store import StoreDown, exceptions, schedule
 from integration.wiring import World
 from tasks.celery import TASKS, CHAINS, app, world
@@ -58,12 +58,19 @@ def feed(
 def run_feed(reading: Reading, system: str, world: World) -> None:
     """Run a feed. An outage waits for the next slot; a refusal becomes a case of the connection; a bug is raised."""
     try:
-        reading.function(system, world)
+        _run_once(reading, system, world)
     except StoreDown as error:
         log.error("ledger.away", feed=reading.name, system=system, error=str(error))
-    except Unavailable as error:
+
+
+def _run_once(reading: Reading, system: str, world: World) -> None:
+    try:
+        reading.function(system, world)
+    except StoreDown:
+        raise
+    except (Unavailable, Unknown) as error:  # a confirmation in doubt is no harm: the same events come again
         log.warning("feed.waits", feed=reading.name, system=system, error=str(error))
-        if error.connection_wide:
+        if isinstance(error, Unavailable) and error.connection_wide:
             with world.store.write("outage") as tx:
                 outage(error, world)(tx)
     except Rejected as error:

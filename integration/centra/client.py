@@ -29,9 +29,11 @@ class CentraClient:
     def change(self, name: str, variables: Mapping[str, object], *, lane: str) -> dict[str, Any]:
         """The payload of a mutation's single field, once its `userErrors` are empty. Raises `Rejected` when not."""
         answer = self._run(name, variables, lane=lane, writes=True, costs={"requests": 1, "mutations": 1})
-        (payload,) = answer.values()
+        (payload,) = answer.values() if len(answer) == 1 else (None,)
+        if not isinstance(payload, dict) or not isinstance(payload.get("userErrors"), list):
+            return self._nonsense(name, writes=True)
         if payload["userErrors"]:
-            words = "; ".join(str(e.get("message")) for e in payload["userErrors"])
+            words = "; ".join(str(e.get("message") if isinstance(e, dict) else e) for e in payload["userErrors"])
             raise Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name}", evidence=words)
         return dict(payload)
 
@@ -42,12 +44,12 @@ class CentraClient:
         try:
             reply = self.http.call("POST", "/graphql", body, lane=lane, writes=writes, costs=costs)
         except Refused as refused:
-            raise self._refused(name, refused.document, f"HTTP {refused.status}", refused.text) from refused
+            raise self._refused(name, refused.document, f"HTTP {refused.status}", refused.text, writes=writes) from refused
         document = reply.document
         if not isinstance(document, dict) or not ("data" in document or "errors" in document):
             return self._nonsense(name, writes)
         if document.get("errors"):
-            raise self._refused(name, document, "GraphQL errors", "")
+            raise self._refused(name, document, "GraphQL errors", "", writes=writes)
         data = document.get("data")
         return data if isinstance(data, dict) else self._nonsense(name, writes)
 
@@ -55,7 +57,7 @@ class CentraClient:
         message = f"Centra answered {name} with something that is no GraphQL response"
         raise Unknown(message) if writes else Unavailable(message, system=self.http.gate.system)
 
-    def _refused(self, name: str, document: Any, what: str, text: str) -> Exception:
+    def _refused(self, name: str, document: Any, what: str, text: str, *, writes: bool) -> Exception:
         """A missing permission concerns the connection, not one order; anything else is a changed contract."""
         errors = document.get("errors") if isinstance(document, dict) else None
         first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
@@ -71,5 +73,6 @@ class CentraClient:
                 connection_wide="CONNECTION_AUTH",
             )
         if errors and first.get("path"):
-            return Unavailable(f"Centra answered {name} in part", system=self.http.gate.system)
+            message = f"Centra answered {name} in part"
+            return Unknown(message) if writes else Unavailable(message, system=self.http.gate.system)
         return Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name} ({what})", evidence=words)

@@ -6,14 +6,14 @@ tax-exclusive stores too. `domain.pricing` proves these per order: where they do
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from integration.domain.money import Money, MoneyError, digits
+from integration.domain.money import Money, MoneyError, digits, exponent, tax_rate, total
 from integration.domain.order import Address, Discount, Key, Order, OrderLine, Payment
 from integration.http import parse_json
 
@@ -36,6 +36,33 @@ class _Amount(fields.Field[Decimal]):
             raise ValidationError("not an amount") from error
 
 
+class _Plain(fields.Field[Decimal]):
+    """An amount in digits, beside its currency."""
+
+    def _deserialize(self, value: Any, attr: str | None, told: Mapping[str, Any] | None, **_: Any) -> Decimal:
+        try:
+            return digits(value)
+        except MoneyError as error:
+            raise ValidationError("not an amount") from error
+
+
+class _Percent(_Plain):
+    def _deserialize(self, value: Any, attr: str | None, told: Mapping[str, Any] | None, **terms: Any) -> Decimal:
+        percent = super()._deserialize(value, attr, told, **terms)
+        try:
+            tax_rate(percent)
+        except MoneyError as error:
+            raise ValidationError("not a tax percentage") from error
+        return percent
+
+
+def _currency(code: str) -> None:
+    try:
+        exponent(code)
+    except MoneyError as error:
+        raise ValidationError("not a currency") from error
+
+
 class _Reading(Schema):
     class Meta:
         unknown = EXCLUDE
@@ -47,6 +74,10 @@ class _Named(_Reading):
 
 class _Code(_Reading):
     code = fields.String(required=True)
+
+
+class _Currency(_Reading):
+    code = fields.String(required=True, validate=_currency)
 
 
 class _Place(_Reading):
@@ -69,9 +100,9 @@ class _Size(_Reading):
 
 
 class _Line(_Reading):
-    id = fields.Integer(required=True)
+    id = fields.Integer(required=True, strict=True)
     quantity = fields.Integer(required=True, strict=True, validate=validate.Range(0, 1_000_000))
-    taxPercent = fields.Raw(required=True)
+    taxPercent = _Percent(required=True, allow_none=True)
     productName = fields.String(load_default="", allow_none=True)
     productSize = fields.Nested(_Size, required=True)
     net = _Amount(required=True)
@@ -107,8 +138,8 @@ class _Payment(_Reading):
 
 
 class _Total(_Reading):
-    value = fields.Raw(required=True)
-    currency = fields.Nested(_Code, required=True)
+    value = _Plain(required=True)
+    currency = fields.Nested(_Currency, required=True)
 
 
 class _ShippingGroup(_Reading):
@@ -125,7 +156,7 @@ class _Customer(_Reading):
 
 class _Node(_Reading):
     id = fields.String(required=True)
-    number = fields.Integer(required=True)
+    number = fields.Integer(required=True, strict=True)
     status = fields.String(required=True)
     isOnHold = fields.Boolean(required=True)
     isWaitingForPayment = fields.Boolean(load_default=False, allow_none=True)
@@ -166,6 +197,7 @@ def _order(instance: str, told: dict[str, Any]) -> Order:
     lines = tuple(_line(line, currency) for line in told["lines"] if line["quantity"] > 0)
     zero = Money.zero(currency)
     totals = {name: totals.get(name, zero) for name in _TOTALS}
+    grand_total = Money.of(told["grandTotal"]["value"], currency)
     market = f"{told['store']['name']} / {(told['market'] or {'name': '(no market)'})['name']}"
     option = (told["shippingPriceGroup"] or {}).get("shippingOption") or {"name": ""}
     return Order(
@@ -179,7 +211,7 @@ def _order(instance: str, told: dict[str, Any]) -> Order:
         store=told["store"]["name"],
         market=market,
         currency=currency,
-        prices_include_tax=not totals["taxAdded"],
+        prices_include_tax=_includes_tax(totals, lines, grand_total),
         lines=lines,
         shipping=totals["shipping"],
         shipping_tax=totals["shippingTaxIncluded"],
@@ -187,7 +219,7 @@ def _order(instance: str, told: dict[str, Any]) -> Order:
         discounts=tuple(_discount(d, currency) for d in told["discountsApplied"]),
         discount_total=-totals["discounts"],
         tax=totals["taxIncluded"] + totals["taxAdded"] - totals["taxDeducted"],
-        grand_total=Money.of(told["grandTotal"]["value"], currency),
+        grand_total=grand_total,
         shipping_option=option["name"],
         payment_method=(told["paymentMethod"] or {}).get("plugin") or "",
         payments=tuple(_payment(p, currency) for p in told["paymentHistory"]),
@@ -198,13 +230,21 @@ def _order(instance: str, told: dict[str, Any]) -> Order:
     )
 
 
+def _includes_tax(totals: Mapping[str, Money], lines: Sequence[OrderLine], grand_total: Money) -> bool:
+    """Whether the store's prices contain tax. No tax at all may mean that everything was given away: then the goods tell."""
+    if totals["taxAdded"] or totals["taxIncluded"]:
+        return not totals["taxAdded"]
+    goods = grand_total - totals["discounts"] - totals["shipping"] - totals["handling"]
+    return goods != total([line.net for line in lines], goods.currency)
+
+
 def _line(line: dict[str, Any], currency: str) -> OrderLine:
     return OrderLine(
         id=str(line["id"]),
         sku=line["productSize"]["SKU"],
         name=line["productName"] or "",
         quantity=line["quantity"],
-        tax_percent=digits(line["taxPercent"] if line["taxPercent"] is not None else 0),
+        tax_percent=line["taxPercent"] or Decimal(0),
         net=Money.of(line["net"], currency),
         gross=Money.of(line["gross"], currency),
     )
@@ -253,7 +293,11 @@ def _where(messages: Any) -> str:
 
 def to_bytes(node: Mapping[str, Any]) -> bytes:
     """A node for the vault: JSON whose amounts are strings of exact digits. `from_bytes` gives it back."""
-    return json.dumps(node, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    return json.dumps(node, ensure_ascii=False, separators=(",", ":"), default=_as_digits).encode()
+
+
+def _as_digits(value: Any) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def from_bytes(content: bytes) -> dict[str, Any]:

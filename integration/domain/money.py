@@ -7,7 +7,7 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-_DIGITS = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
+_DIGITS = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,60})?")
 _MOST_LARGE, _MOST_SMALL, _MOST_DIGITS = 15, -30, 28
 """Powers of ten and digits of a Decimal: JSON may say 1e99999999, which no ledger holds and which takes minutes to expand."""
 
@@ -32,12 +32,12 @@ def exponent(currency: str) -> int:
 
 def digits(value: object) -> Decimal:
     """An exact Decimal from digits. Floats are refused: 19.99 * 100 is 1998.9999999999998 in one."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = Decimal(value)
     if isinstance(value, Decimal) and value.is_finite() and _MOST_SMALL <= value.adjusted() < _MOST_LARGE:
         if len(value.as_tuple().digits) <= _MOST_DIGITS:
             return value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_MOST_LARGE:
-        return Decimal(value)
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
         return Decimal(value)
     raise MoneyError(f"not an exact amount: a {type(value).__name__}")
 

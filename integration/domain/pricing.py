@@ -86,7 +86,7 @@ def price(order: Order, kinds: dict[str, str], charge_percent: object) -> Priced
     for discount, kind in sorted_discounts:
         if kind == GOODS:
             lines = _spread(discount.amount, lines, discount)
-        elif kind == SHIPPING:
+        elif kind == SHIPPING and (shipping or discount.amount):
             if shipping is None:
                 raise Inconsistent(f"a shipping discount of {discount.amount} without shipping", discount.amount)
             (shipping,) = _spread(discount.amount, [shipping], discount)

@@ -103,6 +103,12 @@ def erased_at(tx: Transaction, job_id: int) -> datetime | None:
     return tx.scalar(select(vault_key.c.erased_at).where(vault_key.c.job_id == job_id))
 
 
+def orders_by_master_key(tx: Transaction) -> dict[str, int]:
+    """How many documents' data keys are wrapped by each master key; erased ones are not counted."""
+    living = select(vault_key.c.master, func.count()).where(vault_key.c.wrapped.is_not(None))
+    return {master: int(count) for master, count in tx.execute(living.group_by(vault_key.c.master))}
+
+
 def lanes(tx: Transaction) -> list[Row[Any]]:
     """(lane, due, since, working, resting, dead) of every lane in which anything is open.
 

@@ -90,6 +90,7 @@ class Case:
     action: str
     verifier: str
     theirs: str
+    said_by: str
     facts: list[tuple[str, str]]
     proof: Proof | None
     history: list[Moment]
@@ -134,6 +135,7 @@ def read_case(world: World, base: str, orders: str, case_id: int) -> Case:
         action=rule.action,
         verifier=rule.verifier,
         theirs=(row.connection or "the ERP").capitalize(),
+        said_by=_said_by(row),
         facts=_facts(row, rule, now),
         proof=_proof(proof) if proof is not None else None,
         history=[Moment(words.instant(h.at), h.actor, h.verb, h.note) for h in history],
@@ -150,7 +152,7 @@ def _facts(row: Any, rule: Rule, now: datetime) -> list[tuple[str, str]]:
         ("Cause", row.cause),
         ("Market", f"{row.market} ({row.instance})" if row.market else row.instance),
         ("The order", STANDS[row.job_state].format(erp=row.connection or "the ERP") if row.number else ""),
-        ("In the ERP", (row.erp_ref or "nothing that we know of") if row.number else ""),
+        ("In the ERP", (f"as {row.erp_ref}" if row.erp_ref else "nothing that we know of") if row.number else ""),
         ("Open for", f"{words.span(now - row.opened_at)}, since {words.instant(row.opened_at)}"),
         ("Act by", f"{words.instant(row.act_by)} ({words.span(timedelta(minutes=rule.act_within_minutes))} to act)"),
         ("Seen", "once" if row.occurrences == 1 else f"{row.occurrences:,} times"),
@@ -159,6 +161,13 @@ def _facts(row: Any, rule: Rule, now: datetime) -> list[tuple[str, str]]:
     if row.snoozed_until and row.snoozed_until > now and row.state != "resolved":
         told.append(("Quiet until", f"{words.instant(row.snoozed_until)}; the deadline stays"))
     return [(name, fact) for name, fact in told if fact]
+
+
+def _said_by(row: Any) -> str:
+    """Whose words are sealed with a case: an ERP's, Centra's, or those of a fault of ours."""
+    if row.type == "DEAD_LETTER":
+        return "our own step"
+    return "Centra" if row.cause.startswith("centra:") else (row.connection or "the ERP").capitalize()
 
 
 def _proof(row: Any) -> Proof:

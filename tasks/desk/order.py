@@ -19,7 +19,9 @@ def instances_of(world: World, number: str) -> list[str]:
 
 def parts_of(story: Story) -> list[tuple[str, list[str]]]:
     """What stands beside the timeline, most wanted first: (title, lines)."""
-    told = [("Who acts next", [story.next]), ("What is late", story.late)]
+    who, *steps = words.steps(story.next)
+    told = [("Who acts next", [who, *(f"{n}. {step}" for n, step in enumerate(steps, start=1))])]
+    told += [("What is late", story.late)]
     told += [(f"What {system} says", lines) for system, lines in story.systems.items()]
     told += [("What was decided, and why", story.decided), ("What arrived", story.arrived)]
     return [(title, [words.sentence(text) for text in lines]) for title, lines in told if lines]

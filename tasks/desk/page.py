@@ -8,6 +8,7 @@ import structlog
 from flower.views import BaseHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
+from integration.settings import SettingsError
 from integration.store import StoreDown
 from tasks.celery import world
 from tasks.desk import words
@@ -21,6 +22,7 @@ CONTENT_POLICY = (
 )
 """Nothing inline and nothing from elsewhere; `data:` is Bootstrap's own icons."""
 
+AWAY = "The ledger cannot be used at the moment."
 FLASH = "desk_said"
 LONGEST_ACTOR = 64
 LONGEST_WORDS = 2000
@@ -67,9 +69,10 @@ class Page(BaseHandler):
             return await loop.run_in_executor(None, lambda: question(world(), *args, **told))
         except StoreDown as error:
             log.warning("desk.ledger-away", error=str(error))
-            raise HTTPError(
-                503, "The ledger's database cannot be reached. Nothing was changed; try again soon."
-            ) from error
+            raise HTTPError(503, f"{AWAY} Nothing was changed; try again soon.") from error
+        except SettingsError as error:
+            log.warning("desk.not-set-up", error=str(error))
+            raise HTTPError(503, f"{AWAY} {error}") from error
 
     def word(self, name: str, default: str = "") -> str:
         """An argument as it was typed; Flower's own reader escapes, and the templates do that."""

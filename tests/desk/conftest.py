@@ -17,7 +17,18 @@ from servers import Process, Valkey, free_port
 from integration.domain.order import Key
 from integration.domain.proof import seal
 from integration.settings import Settings, read_settings
-from integration.store import Store, Transaction, documents, exceptions, ledger, proofs, schedule, spending
+from integration.store import (
+    Store,
+    Transaction,
+    documents,
+    effects,
+    exceptions,
+    ledger,
+    migrate,
+    proofs,
+    schedule,
+    spending,
+)
 from integration.store.exceptions import Case
 from integration.store.ledger import Outcome
 from integration.vault import Vault, read_master_key
@@ -47,9 +58,11 @@ class Ledger:
         self.url = f"sqlite:///{folder / 'lockstep.db'}"
         self.clock = PastClock()
         self.store = Store(self.url, self.clock)
-        self.store.create()
+        migrate.upgrade(self.store)
         self.playbook = playbook()
-        self.vault = Vault({name: read_master_key(key) for name, key in self.settings().vault_keys.items()}, Chance().random_bytes)
+        self.vault = Vault(
+            {name: read_master_key(key) for name, key in self.settings().vault_keys.items()}, Chance().random_bytes
+        )
 
     def environment(self) -> dict[str, str]:
         return {
@@ -64,8 +77,18 @@ class Ledger:
         return read_settings(self.environment())
 
     def dead(
-        self, number: str, type: str, cause: str, message: str, *, minutes: int, money: tuple[int, str] = (9_900, "EUR"),
-        market: str = "Germany", proof: dict[str, object] | None = None, evidence: str = "", **columns: object,
+        self,
+        number: str,
+        type: str,
+        cause: str,
+        message: str,
+        *,
+        minutes: int,
+        money: tuple[int, str] = (9_900, "EUR"),
+        market: str = "Germany",
+        proof: dict[str, object] | None = None,
+        evidence: str = "",
+        **columns: object,
     ) -> int:
         """An order that died so many minutes ago, with its case. Returns the case's id."""
         self.clock.ago = timedelta(minutes=minutes)
@@ -82,15 +105,33 @@ class Ledger:
                 exceptions.open_case(
                     tx,
                     Case(
-                        type, cause, message, rule.owner, timedelta(minutes=rule.act_within_minutes), "brand", "fulfil",
-                        job.id, sealed, *money,
+                        type,
+                        cause,
+                        message,
+                        rule.owner,
+                        timedelta(minutes=rule.act_within_minutes),
+                        "brand",
+                        "fulfil",
+                        job.id,
+                        sealed,
+                        *money,
                     ),
                 )
             )
+            if columns.get("erp_ref"):
+                sent = {"effect_class": "A", "reference": f"centra-{number}", "request": "0", "unknown_until": tx.now}
+                effects.intend(tx, job.id, "sales order", **sent)
+                effects.answer(tx, job.id, "sales order", columns["erp_ref"])
             if proof:
                 proofs.keep(tx, job.id, proof, seal(proof), equal=False)
 
-        values = {"state": "dead", "clean_seq": job.row.dirty_seq, "connection": "fulfil", "market": market}
+        values = {
+            "state": "dead",
+            "clean_seq": job.row.dirty_seq,
+            "connection": "fulfil",
+            "market": market,
+            "mapping_version": 1,
+        }
         values |= {"total_minor": money[0], "currency": money[1], "reason": f"{rule.title}: {message}", **columns}
         ledger.settle(self.store, "take", [Outcome(job, "dead", message, values, acts=(open_case,))])
         self.clock.ago = timedelta(0)
@@ -137,36 +178,79 @@ def a_bad_morning(ledger: Ledger) -> dict[str, list[int]]:
         )
         told["norway"].append(case)
     for n, (minor, currency, market) in enumerate(
-        [(11_900, "GBP", "United Kingdom"), (24_800, "EUR", "Germany"), (9_950, "EUR", "France"), (17_900, "GBP", "United Kingdom")]
+        [
+            (11_900, "GBP", "United Kingdom"),
+            (24_800, "EUR", "Germany"),
+            (9_950, "EUR", "France"),
+            (17_900, "GBP", "United Kingdom"),
+        ]
     ):
         words = "fulfil has no active item with SKU 'PARKA-OLV-M'"
-        case = ledger.dead(f"1002{50 + n}", "ORDER_UNKNOWN_SKU", "PARKA-OLV-M", words, minutes=95 - n, money=(minor, currency), market=market)
+        case = ledger.dead(
+            f"1002{50 + n}",
+            "ORDER_UNKNOWN_SKU",
+            "PARKA-OLV-M",
+            words,
+            minutes=95 - n,
+            money=(minor, currency),
+            market=market,
+        )
         told["sku"].append(case)
     for n in range(3):
         words = "fulfil.toml has no entry for '12' in [taxes.SE]"
         case = ledger.dead(
-            f"1002{60 + n}", "ORDER_TAX_UNMAPPED", "fulfil.toml:[taxes.SE] 12", words, minutes=34 - n,
-            money=(64_900 + 10_000 * n, "SEK"), market="Sweden",
+            f"1002{60 + n}",
+            "ORDER_TAX_UNMAPPED",
+            "fulfil.toml:[taxes.SE] 12",
+            words,
+            minutes=34 - n,
+            money=(64_900 + 10_000 * n, "SEK"),
+            market="Sweden",
         )
         told["tax"].append(case)
     words = "read back unequal: line 71 net: we have 39.92 EUR, they have 39.93 EUR; total: we have 153.90 EUR, they have 153.91 EUR"
     told["proof"] = [
-        ledger.dead("100271", "ORDER_ERP_RECALCULATED", "fulfil: line net", words, minutes=12, money=(15_390, "EUR"), proof=DIFFERENT, erp_ref="4711")
+        ledger.dead(
+            "100271",
+            "ORDER_ERP_RECALCULATED",
+            "fulfil: line net",
+            words,
+            minutes=12,
+            money=(15_390, "EUR"),
+            proof=DIFFERENT,
+            erp_ref="4711",
+        )
     ]
     told["doubt"] = [
         ledger.dead(
-            "100274", "ORDER_DUPLICATE_SUSPECT", "2 sales orders", "the ERP has 2 sales orders: 4719, 4723", minutes=4,
-            money=(18_400, "JPY"), market="Japan",
+            "100274",
+            "ORDER_DUPLICATE_SUSPECT",
+            "2 sales orders",
+            "the ERP has 2 sales orders: 4719, 4723",
+            minutes=4,
+            money=(18_400, "JPY"),
+            market="Japan",
         )
     ]
     told["address"] = [
         ledger.dead(
-            "100277", "ORDER_ADDRESS_INVALID", "fulfil: subdivision", "fulfil refuses the address: its subdivision is not of the country",
-            minutes=51, evidence=f'{{"error": "The subdivision of {WHO} is not of Norway"}}', market="Ireland",
+            "100277",
+            "ORDER_ADDRESS_INVALID",
+            "fulfil: subdivision",
+            "fulfil refuses the address: its subdivision is not of the country",
+            minutes=51,
+            evidence=f'{{"error": "The subdivision of {WHO} is not of Norway"}}',
+            market="Ireland",
         )
     ]
     for n in range(2):
-        case = ledger.dead(f"1001{90 + n}", "ORDER_PAYMENT_UNMAPPED", "fulfil.toml:[tenders] klarna", "fulfil.toml has no entry for 'klarna' in [tenders]", minutes=300)
+        case = ledger.dead(
+            f"1001{90 + n}",
+            "ORDER_PAYMENT_UNMAPPED",
+            "fulfil.toml:[tenders] klarna",
+            "fulfil.toml has no entry for 'klarna' in [tenders]",
+            minutes=300,
+        )
         told["done"].append(case)
         with ledger.store.write() as tx:
             exceptions.resolve_of_job(tx, ledger.job(f"1001{90 + n}").id, "verified: read back equal")
@@ -189,7 +273,11 @@ class Flower(Process):
     def __init__(self, folder: Path, environment: dict[str, str], *options: str, prefix: str = "") -> None:
         self.port, self.prefix = free_port(), prefix
         command = [sys.executable, "-m", "celery", "-A", "tasks", "flower", f"--conf={ROOT / 'deploy/flowerconfig.py'}"]
-        mine = {"LOCKSTEP_FLOWER_PORT": str(self.port), "LOCKSTEP_FLOWER_USER": USER, "LOCKSTEP_FLOWER_PASSWORD": PASSWORD}
+        mine = {
+            "LOCKSTEP_FLOWER_PORT": str(self.port),
+            "LOCKSTEP_FLOWER_USER": USER,
+            "LOCKSTEP_FLOWER_PASSWORD": PASSWORD,
+        }
         super().__init__(folder, [*command, *options], environment | mine)
 
     def ready(self) -> bool:

@@ -40,7 +40,7 @@ class Fulfil:
 
     def number_of(self, reference: str) -> str:
         number = reference.removeprefix(PREFIX)
-        return number if number != reference and number.isdigit() else ""
+        return number if number != reference and number.isascii() and number.isdigit() else ""
 
     def items(self, skus: Collection[str]) -> Mapping[str, str | None]:
         found: dict[str, str | None] = dict.fromkeys(skus)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from integration.errors import Rejected, Unavailable
+from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http, Refused
 
 MOST_ROWS = 500
@@ -88,7 +88,8 @@ class FulfilClient:
         try:
             return decode(reply.document)
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-            raise Unavailable(f"Fulfil answered {what} in a form we do not know", system=self.http.gate.system) from error
+            message = f"Fulfil answered {what} in a form we do not know"
+            raise (Unknown(message) if writes else Unavailable(message, system=self.http.gate.system)) from error
 
     def _refused(self, what: str, refused: Refused) -> Exception:
         words = words_of(refused.document) or refused.text

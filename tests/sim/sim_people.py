@@ -1,0 +1,155 @@
+"""Everybody outside: the shop and its customers, the people at the ERP, the operator, and the weather on the wire."""
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from integration import casework
+from integration.sandbox.centra import DEFAULT_TOKEN, Centra
+from integration.sandbox.fulfil import TOKEN, Fulfil
+from integration.sandbox.generator import Generator, Timeline
+from integration.sandbox.goods import UNKNOWN_SKUS
+from integration.store import reference
+from integration.wiring import World
+from sim.sim_broker import SimBroker
+from sim.sim_faults import Swarm
+from sim.sim_network import CENTRA, FULFIL, Network
+from sim.sim_scheduler import Scheduler
+
+COURSES = {
+    "plain": 30, "cancelled": 20, "edited": 10, "readdressed": 10, "held": 8, "confirmed-later": 6, "paid-later": 4,
+    "cancelled-early": 4, "held-for-good": 3, "free-of-charge": 3, "never-paid": 2,
+    "unknown": 5, "unmapped": 5, "wrong": 3,
+}  # fmt: skip
+"""What becomes of an order: trouble is commoner here than in any shop."""
+
+SPEED = 12.0
+"""The shop's day runs this much faster than the generator writes it: a cancel meets the posting, not its memory."""
+
+NORWAY = """
+[markets."Europe / Norway"]
+channel = 3
+warehouse = 65
+currency = "NOK"
+countries = ["NO"]
+
+[carriers."Europe / Norway"]
+"Standard" = "postnord-home"
+"Express" = "dhl-express"
+
+[taxes.NO]
+"25" = "NO VAT Standard"
+"""
+
+
+def with_norway(mapping: str) -> str:
+    """A mapping that knows the market nobody mapped."""
+    return mapping.replace("[shipping_tax] ", "[shipping_tax] ").replace('GB = "20"', 'GB = "20"\nNO = "25"') + NORWAY
+
+
+def day(random: Random, seed: int, orders: int, seconds: float) -> list[Timeline]:
+    """What the customers do; to be played `SPEED` times as fast."""
+    generator = Generator(seed)
+    starts = sorted(random.uniform(0, seconds * SPEED) for _ in range(orders))
+    courses = random.choices(list(COURSES), list(COURSES.values()), k=orders)
+    mishaps = ("unknown", "unmapped", "wrong")
+    return [
+        generator.mishap(course, start) if course in mishaps else generator.timeline(start, course)
+        for course, start in zip(courses, starts, strict=True)
+    ]
+
+
+class People:
+    """Those who cure, hinder and replay. Each is an actor's work; none of them can be killed."""
+
+    def __init__(self, random: Random, scheduler: Scheduler, centra: Centra, fulfil: Fulfil, world: World) -> None:
+        self.random, self.scheduler, self.centra, self.fulfil, self.world = random, scheduler, centra, fulfil, world
+        self.cured: list[str] = []
+
+    def _apply(self, text: str) -> None:
+        with self.world.store.write("apply") as tx:
+            reference.apply_mapping(tx, "fulfil", text, actor="ann")
+
+    def cure_items(self) -> None:
+        """Somebody creates the products that were missing."""
+        for sku in UNKNOWN_SKUS:
+            self.fulfil.add_product(sku)
+        self.cured.append("items")
+        self.scheduler.tell("the missing products were created in Fulfil")
+
+    def cure_market(self, mapping: str) -> None:
+        """Somebody gives the unmapped market a home: its tax in the ERP, then its table in the mapping."""
+        words = {"name": "NO VAT Standard", "rate": Decimal("0.25"), "type": "percentage", "active": True}
+        self.fulfil._records.insert("account.tax", words)
+        self._apply(with_norway(mapping))
+        self.cured.append("market")
+        self.scheduler.tell("a new mapping version names the missing market")
+
+    def pack(self) -> None:
+        """The warehouse packs something now and then: after that a cancel comes too late."""
+        while True:
+            self.scheduler.sleep(self.random.uniform(20, 200))
+            waiting = [
+                shipment["id"]
+                for shipment in self.fulfil._records.rows["stock.shipment.out"].values()
+                if shipment["state"] == "waiting"
+            ]
+            if waiting and self.random.random() < 0.5:
+                shipment = self.random.choice(waiting)
+                self.fulfil.pack(shipment)
+                self.scheduler.tell(f"the warehouse packed shipment {shipment}")
+
+    def replay(self) -> None:
+        """An operator presses Replay on some open exceptions, twice now and then."""
+        while True:
+            self.scheduler.sleep(self.random.uniform(40, 300))
+            open_cases = self._open_cases()
+            chosen = self.random.sample(open_cases, min(len(open_cases), self.random.randint(1, 3)))
+            for _ in range(self.random.choice((1, 1, 2))):
+                if chosen:
+                    keys = casework.replay(self.world, chosen, "ann", "looked into it")
+                    self.scheduler.tell(f"the operator replayed {', '.join(key.number for key in keys) or 'nothing'}")
+
+    def _open_cases(self) -> list[int]:
+        with self.world.store.read() as tx:
+            found: list[Any] = list(tx.connection.exec_driver_sql(
+                "SELECT id FROM exception WHERE state <> 'resolved' AND job_id IS NOT NULL ORDER BY id"
+            ).scalars())
+        return [int(i) for i in found]
+
+
+class Weather:
+    """What befalls whole systems for a while: outages, revoked tokens, a wiped broker. `clear()` ends it all."""
+
+    def __init__(
+        self, scheduler: Scheduler, swarm: Swarm, network: Network, centra: Centra, fulfil: Fulfil, broker: SimBroker
+    ) -> None:
+        self.scheduler, self.swarm, self.network = scheduler, swarm, network
+        self.centra, self.fulfil, self.broker = centra, fulfil, broker
+
+    def blow(self) -> None:
+        while True:
+            self.scheduler.sleep(self.swarm.random.uniform(20, 60))
+            host = self.swarm.random.choice((CENTRA, FULFIL))
+            if self.swarm.hit("outage"):
+                self.network.cut(host, self.swarm.random.uniform(60, 300))
+            if self.swarm.hit("broker wiped"):
+                self.broker.wipe()
+            if self.swarm.hit("token revoked"):
+                self._revoke(host)
+                self.scheduler.sleep(self.swarm.random.uniform(30, 200))
+                self._grant()
+
+    def _revoke(self, host: str) -> None:
+        if host == CENTRA:
+            self.centra.revoke(DEFAULT_TOKEN)
+        else:
+            self.fulfil.revoke(TOKEN)
+
+    def _grant(self) -> None:
+        self.centra.grant(DEFAULT_TOKEN)
+        self.fulfil.grant(TOKEN)
+
+    def clear(self) -> None:
+        self.network.down_until.clear()
+        self._grant()

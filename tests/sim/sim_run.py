@@ -1,0 +1,303 @@
+"""One seed: production code of the order lane between two sandboxes, everything that can go wrong, and then quiet."""
+
+import sqlite3
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+import structlog
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+from stage import MAPPINGS, settings_for
+
+import tasks.intake
+import tasks.order_post  # noqa: F401 - registers the links
+from integration.sandbox.catalogue import STORES
+from integration.sandbox.centra import INTEGRATION, Centra
+from integration.sandbox.centra_faults import CENTRA_FAULTS
+from integration.sandbox.fulfil import Fulfil
+from integration.sandbox.fulfil_faults import FULFIL_FAULTS
+from integration.sandbox.fulfil_switches import FulfilSwitches
+from integration.sandbox.generator import play
+from integration.store import Store, StoreDown, reference
+from integration.web import Receiver
+from integration.wiring import Chance, World, build_world
+from sim.sim_broker import Message, SimBroker
+from sim.sim_faults import Swarm, SwarmFaults
+from sim.sim_invariants import Invariants, Violation, Wellness
+from sim.sim_network import CENTRA, FULFIL, Network, Post
+from sim.sim_people import SPEED, People, Weather, day
+from sim.sim_scheduler import START, Actor, Scheduler, SimClock
+from tasks import feed, step, sweep
+
+SHOP_OPEN = 600.0
+"""Virtual seconds within which all orders are placed."""
+CHAOS = 900.0
+T_HEAL = 2400.0
+"""By then everything must be well: a reread of every open order (900 s here), a back-check (300 s), the longest stop of a
+worker (400 s) and back-offs (300 s at most) lie within."""
+QUIET = 420.0
+"""No verdict before the longest stop and the latest late call are over."""
+WORKERS = 3
+SECRET = "stage-webhook-secret"
+
+
+@dataclass
+class Result:
+    """What came of a seed."""
+
+    seed: int
+    orders: int = 0
+    seconds: float = 0.0
+    healed_after: float = 0.0
+    steps: int = 0
+    proofs: int = 0
+    zombies: int = 0
+    trace: str = ""
+    fired: Counter[str] = field(default_factory=Counter)
+    passed: Counter[str] = field(default_factory=Counter)
+    crashed_at: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    cases: Counter[str] = field(default_factory=Counter)
+    violation: str = ""
+
+
+class Simulation:
+    """Everything of one seed. `listener(seconds, actor, event)` hears the story."""
+
+    def __init__(
+        self, seed: int, orders: int = 14, listener: Callable[[float, str, str], None] | None = None
+    ) -> None:
+        self.seed, self.data = seed, Random(f"{seed}:data")
+        self.scheduler = Scheduler(seed, listener=listener)
+        self.clock = SimClock(self.scheduler)
+        self.swarm = Swarm(seed, self.scheduler.tell)
+        self.broker = SimBroker(self.scheduler, self.swarm)
+        self._build_sandboxes()
+        self._build_ledger()
+        self.invariants = Invariants(self.sql, self.centra, self.fulfil, self.scheduler, self.clock)
+        apps = {CENTRA: self.centra.app, FULFIL: self.fulfil.app}
+        self.network = Network(apps, self.scheduler, self.clock, self.swarm, self.invariants.sees)
+        self._names = count(1)
+        self._open_doors()
+        self._people(orders)
+        self._machinery()
+
+    def _build_sandboxes(self) -> None:
+        seconds = self.data.choice((2.0, 30.0, 90.0))
+        process = self.data.choice(("at-once", "after-seconds"))
+        cancelling = self.data.choice(("shipments-first", "always", "never"))
+        switches = FulfilSwitches(process=process, process_seconds=seconds, cancel_processing=cancelling)
+        self.centra = Centra(clock=self.clock, seed=self.seed, deliver=self._deliver)
+        self.fulfil = Fulfil(self.clock, switches, self.seed)
+        self.centra.faults = self.centra.webhooks.faults = SwarmFaults(CENTRA_FAULTS, self.swarm)
+        self.fulfil.faults = SwarmFaults(dict(FULFIL_FAULTS), self.swarm)
+
+    def _build_ledger(self) -> None:
+        self.start_at = START + timedelta(seconds=self.data.choice((-3600, 60)))
+        told = MAPPINGS.joinpath("fulfil.toml").read_text()
+        self.mapping = told.replace("start_at = 2026-01-01T00:00:00Z", f"start_at = {self.start_at:%Y-%m-%dT%H:%M:%SZ}")
+        self.hears_events = self.data.random() < 0.8
+        self.settings = settings_for("sqlite://", LOCKSTEP_BRAND_EVENTS="yes" if self.hears_events else "no")
+        self.store = Store("sqlite://", self.clock, self.scheduler.point)
+        connections: list[sqlite3.Connection] = []
+        event.listen(self.store.engine, "connect", lambda connection, record: connections.append(connection))
+        self.store.create()
+        (self.sql,) = connections
+        event.listen(self.store.engine, "begin", self._begin)
+        self.scheduler.hit = self.swarm.hit
+        self.scheduler.roll_back = self.sql.rollback
+        self.scheduler.in_transaction = lambda: self.sql.in_transaction
+        with self.store.write("apply") as tx:
+            reference.apply_mapping(tx, "fulfil", self.mapping, actor="sim")
+
+    def _begin(self, _connection: Any) -> None:
+        """Now and then the database is busy for longer than anybody waits, as SQLite says it."""
+        if self.scheduler.actor and self.scheduler.actor.mortal and self.swarm.hit("database busy"):
+            self.sql.rollback()
+            raise OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
+
+    # ------------------------------------------------------------------------------------------------ who is there
+
+    def world(self, owner: str) -> World:
+        """A process's world: all share ledger, network and clock."""
+        chance = Random(f"{self.seed}:chance:{owner}")
+        return build_world(
+            self.settings,
+            ring=self.broker.ring,
+            clock=self.clock,
+            chance=Chance(chance.randbytes, chance.uniform),
+            transport=self.network,
+            owner=owner,
+            store=self.store,
+            point=self.scheduler.point,
+        )
+
+    def _open_doors(self) -> None:
+        self.post = Post(self.scheduler, Receiver(self.world("receiver")), self.invariants.webhook_is_kept)
+        retries = self.data.choice((0, 0, 3))
+        for store in STORES:
+            self.centra.register_webhook("https://lockstep.test/centra/brand", SECRET, store, retries)
+        if self.hears_events:
+            self.centra.events.listen(INTEGRATION, "Order", None, self.clock.now())
+
+    def _deliver(self, url: str, body: bytes, headers: Any, timeout: float) -> int | None:
+        return self.post.deliver(url, body, headers, timeout)
+
+    def _people(self, orders: int) -> None:
+        timelines = day(self.data, self.seed, orders, SHOP_OPEN)
+        self.played = play(self.centra, timelines, self.clock, SPEED)
+        people = People(self.data, self.scheduler, self.centra, self.fulfil, self.world("people"))
+        spawn = self.scheduler.spawn
+        if self.data.random() < 0.7:
+            spawn("ann", people.cure_items, delay=self.data.uniform(100, 1200))
+        if self.data.random() < 0.7:
+            spawn("ben", lambda: people.cure_market(self.mapping), delay=self.data.uniform(100, 1200))
+        self.disturbers = [spawn("warehouse", people.pack), spawn("operator", people.replay)]
+        self.weather = Weather(self.scheduler, self.swarm, self.network, self.centra, self.fulfil, self.broker)
+        self.disturbers.append(spawn("weather", self.weather.blow))
+
+    def _machinery(self) -> None:
+        self.pace = self.data.choice((2.0, 5.0, 10.0))
+        self._start_sweeper()
+        for _ in range(WORKERS):
+            self._start_worker()
+
+    def _start_worker(self, delay: float = 0.0) -> None:
+        """A process of its own name, world and memory; killed, another one takes its place."""
+        name = f"worker-{next(self._names)}"
+        hands: list[Message] = []
+
+        def work() -> None:
+            world = self.world(name)
+            while True:
+                hands[:] = [self.broker.take()]
+                self.scheduler.tell(f"takes {hands[0]}")
+                self._handle(hands[0], world)
+                hands.clear()
+
+        def killed(_: Actor) -> None:
+            for message in hands:  # acknowledged late: most come again after the broker's visibility time-out
+                if self.swarm.random.random() < 0.7:
+                    self.broker.later(message, self.swarm.random.uniform(1, 120))
+            self._start_worker(self.scheduler.random.uniform(1, 5))
+
+        self.scheduler.spawn(name, work, delay=delay, mortal=killed)
+
+    def _handle(self, message: Message, world: World) -> None:
+        """What Celery does with a message: run the link, then the next of the chain, or the same again, or nothing."""
+        name = message.links[0]
+        if name in feed.FEEDS:
+            feed.run_feed(feed.FEEDS[name], message.key.instance, world)
+            return
+        link = step.LINKS[name]
+        verdict = step.run(link, message.key, world, task_id=message.task_id, retries=message.retries)
+        if verdict.retry_in is not None:
+            self.broker.retry(message, verdict.retry_in.total_seconds())
+        elif verdict.died is None:
+            self.broker.go_on(message)
+
+    def _start_sweeper(self, delay: float = 0.0) -> None:
+        name = f"sweeper-{next(self._names)}"
+
+        def sweep_on() -> None:
+            world = self.world(name)
+            while True:
+                try:
+                    sweep.tick(world)
+                except StoreDown as error:
+                    self.scheduler.tell(f"waits: {error}")
+                self.scheduler.sleep(self.pace)
+
+        def killed(_: Actor) -> None:
+            self._start_sweeper(self.scheduler.random.uniform(1, 5))
+
+        self.scheduler.spawn(name, sweep_on, delay=delay, mortal=killed)
+
+    # ------------------------------------------------------------------------------------------------ the run
+
+    def run(self) -> Result:
+        """Chaos, then quiet. A broken promise, and any exception that reached nobody, is the result's `violation`."""
+        result = Result(self.seed)
+        with _told_to(self.scheduler):
+            try:
+                self._chaos()
+                result.healed_after = self._heal()
+            except Violation as violation:
+                result.violation = str(violation)
+            except Exception as error:  # noqa: BLE001 - whatever reaches the top is a finding
+                result.violation = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+            self._sum_up(result)
+            self.scheduler.close()
+        return result
+
+    def _chaos(self) -> None:
+        self.scheduler.run(CHAOS, self.invariants.after_step)
+        while not self.played.done:
+            self.scheduler.run(self.scheduler.now + 30, self.invariants.after_step)
+
+    def _heal(self) -> float:
+        """End all faults and wait until all is well. Returns how long the last complaint stood."""
+        self.swarm.calm()
+        self.weather.clear()
+        for actor in self.disturbers:
+            actor.crashed = True
+        self.scheduler.tell("all faults end here")
+        began, self.pace = self.scheduler.now, 5.0
+        wellness = Wellness(self.invariants, self.broker, self.start_at)
+        last = began
+        looked = began
+
+        def well() -> bool:
+            nonlocal last, looked
+            if self.scheduler.now - looked < 5:
+                return False
+            looked = self.scheduler.now
+            if wellness.complaints():
+                last = looked
+                return False
+            return looked - began > QUIET and looked - last > 20
+
+        healed = self.scheduler.run(began + T_HEAL, self.invariants.after_step, done=well)
+        complaints = wellness.faults_of_ours() + ([] if healed else wellness.complaints())
+        if complaints:
+            raise Violation("; ".join(complaints[:5]))
+        return last - began
+
+    def _sum_up(self, result: Result) -> None:
+        self.sql.rollback()
+        result.orders, result.seconds, result.steps = len(self.centra.orders), self.scheduler.now, self.scheduler.steps
+        result.trace, result.fired = self.scheduler.trace, self.swarm.fired
+        result.passed, result.crashed_at = self.scheduler.passed, self.scheduler.crashed_at
+        result.proofs, result.zombies = self.invariants.proofs, self.invariants.zombies
+        result.states = Counter(dict(self.sql.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall()))
+        counted = "SELECT type, count(*) FROM exception WHERE state <> 'resolved' GROUP BY type"
+        result.cases = Counter(dict(self.sql.execute(counted).fetchall()))
+
+
+@contextmanager
+def _told_to(scheduler: Scheduler) -> Iterator[None]:
+    """The product's own log becomes part of the story, and is written nowhere else."""
+
+    def tell(_logger: Any, _method: str, words: dict[str, Any]) -> dict[str, Any]:
+        shown = " ".join(str(value) for name, value in words.items() if value and name not in ("event", "key"))
+        scheduler.tell(f"{words['event']}: {words.get('key', '')} {shown}")
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[tell])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def simulate(seed: int, orders: int = 14, listener: Callable[[float, str, str], None] | None = None) -> Result:
+    """Run one seed."""
+    return Simulation(seed, orders, listener).run()

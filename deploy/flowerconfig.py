@@ -1,7 +1,8 @@
 """Flower with the desk inside: `celery -A tasks flower --conf=deploy/flowerconfig.py`.
 
 Flower executes this file before it builds its application; the names below that are Flower options become its options.
-What is given on the command line or as FLOWER_… wins over the defaults here, but not over the lock on the door.
+What is given on the command line or as FLOWER_… wins over the defaults here, but not over the lock on the door. Nothing
+has to be put on the import path: `-A tasks` has loaded our packages before this file is read.
 """
 
 import sys

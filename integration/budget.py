@@ -120,7 +120,8 @@ class Gate:
 
     def throttled(self, wait: timedelta | None) -> timedelta:
         """The remote said 429: nobody calls before `wait` is over. Returns the wait that was kept to."""
-        kept = min(max(wait or self.terms.throttle_default, timedelta(seconds=1)), self.terms.throttle_most)
+        asked = self.terms.throttle_default if wait is None else wait
+        kept = min(max(asked, timedelta(seconds=1)), self.terms.throttle_most)
         self._ill = True
         with self.store.write("breaker") as tx:
             spending.close_until(tx, self.system, tx.now + kept, why="", opens=False)

@@ -71,7 +71,11 @@ def parse_json(body: bytes) -> Any:
         if "\x00" in text or ("\\u0000" in text and _NUL.search(text)):
             raise NotJson("a NUL character in the text")
         parsed = json.loads(
-            text, parse_float=_bounded_decimal, parse_int=_bounded_int, parse_constant=_no_constant, object_pairs_hook=_unique_keys
+            text,
+            parse_float=_bounded_decimal,
+            parse_int=_bounded_int,
+            parse_constant=_no_constant,
+            object_pairs_hook=_unique_keys,
         )
         if "\\ud" in text.lower():
             json.dumps(parsed, ensure_ascii=False, default=str).encode("utf-8")

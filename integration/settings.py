@@ -80,6 +80,7 @@ class Settings:
     prove_page: int = 100
     prove_patience: timedelta = timedelta(seconds=15)
     http_read: timedelta = timedelta(seconds=30)
+    breaker_open: timedelta = timedelta(seconds=30)
     payload_days: int = 90
     crash_at: str = ""
 
@@ -121,6 +122,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         sweep_every=given.seconds("SWEEP_SECONDS", 1),
         lease=given.seconds("LEASE_SECONDS", 120),
         http_read=given.seconds("HTTP_READ_SECONDS", 30),
+        breaker_open=given.seconds("BREAKER_SECONDS", 30),
         payload_days=given.number("PAYLOAD_DAYS", 90),
         prove_patience=given.seconds("PROVE_PATIENCE_SECONDS", 15),
         crash_at=given.text("CRASH_AT", ""),

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from requests.adapters import BaseAdapter
 
-from integration.budget import Gate, Quota, growth_plan
+from integration.budget import Gate, Quota, Terms, growth_plan
 from integration.centra.adapter import Centra
 from integration.centra.client import CentraClient
 from integration.domain.order import Key
@@ -111,7 +111,7 @@ class World:
             version = reference.mapping_versions(tx)[connection]
         module = importlib.import_module(self.mapping(connection, version).adapter)
         quotas = (Quota("requests", told.requests_per_second, timedelta(seconds=1)),) if told.requests_per_second else ()
-        gate = Gate(self.store, connection, quotas)
+        gate = Gate(self.store, connection, quotas, Terms(open_for=self.settings.breaker_open))
         erp: ERP = module.connect(connection, self._http(told.url, module.headers(told.token.reveal()), gate))
         return erp
 
@@ -165,7 +165,7 @@ def build_world(
     for told in settings.centra:
         if told.plan not in PLANS:
             raise SettingsError(f"the plan of {told.name} must be one of {', '.join(PLANS)}")
-        gate = Gate(world.store, told.name, PLANS[told.plan]())
+        gate = Gate(world.store, told.name, PLANS[told.plan](), Terms(open_for=settings.breaker_open))
         http = world._http(told.url, {"Authorization": f"Bearer {told.token.reveal()}"}, gate)
         world.storefronts[told.name] = Centra(
             told.name, CentraClient(http), fingerprint=vault.fingerprint, updated_filter=told.updated_filter

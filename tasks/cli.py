@@ -129,7 +129,7 @@ def doctor(as_json: bool) -> None:
     """Examine configuration, systems, database, broker and mappings; exit 1 when something would break a promise."""
     from tasks import doctor as examination
 
-    findings = list(examination.examine(open_world))
+    findings = list(examination.examine())
     if as_json:
         say_json({"ok": not any(f.grade == "FAIL" for f in findings), "findings": [f.document() for f in findings]})
     else:

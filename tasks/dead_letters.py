@@ -111,7 +111,9 @@ def _open(tx: Transaction, world: World, letter: Letter) -> int | None:
 
 def drain(connection: Connection, world: World) -> int:
     """Empty every dead-letter queue once. Returns how many letters were recorded and removed."""
-    return sum(_drain_redis(connection, world, lane) if IS_REDIS else _drain_rabbit(connection, world, lane) for lane in LANES)
+    return sum(
+        _drain_redis(connection, world, lane) if IS_REDIS else _drain_rabbit(connection, world, lane) for lane in LANES
+    )
 
 
 def _drain_redis(connection: Connection, world: World, lane: str) -> int:

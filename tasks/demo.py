@@ -31,6 +31,7 @@ SETTINGS = {
     "LOCKSTEP_HTTP_READ_SECONDS": "4",
     "LOCKSTEP_POLL_SECONDS": "20",
     "LOCKSTEP_REREAD_SECONDS": "60",
+    "LOCKSTEP_BREAKER_SECONDS": "5",
     "LOCKSTEP_PROVE_PATIENCE_SECONDS": "5",
 }
 
@@ -64,7 +65,9 @@ def main(*, once: bool, as_json: bool, orders: int, seed: int, keep: bool) -> in
     stack = Stack(keep=keep, **SETTINGS)
     stack.sandbox_words = [*sandbox, *stack.webhook_words()]
     say = _quiet if as_json else _speak
-    say("Starting the broker, the sandbox (Centra and Fulfil), workers, receiver, sweeper, drainer, beat and Flower ...")
+    say(
+        "Starting the broker, the sandbox (Centra and Fulfil), workers, receiver, sweeper, drainer, beat and Flower ..."
+    )
     try:
         with stack:
             store = Store(stack.environment["LOCKSTEP_DATABASE_URL"], SystemClock())
@@ -259,7 +262,9 @@ def _show(summary: dict[str, Any], stack: Stack) -> None:
     console.print(_table_of_cases(summary["cases"]))
     checks = Table("Held against the sandbox's own books", "", title_justify="left")
     for name, sentences in summary["broken"].items():
-        checks.add_row(name.replace("_", " "), "[green]holds[/]" if not sentences else f"[red]{'; '.join(sentences[:3])}[/]")
+        checks.add_row(
+            name.replace("_", " "), "[green]holds[/]" if not sentences else f"[red]{'; '.join(sentences[:3])}[/]"
+        )
     console.print(checks)
     console.print(f"Faults that fired at Fulfil: {summary['fired']}. {told['seconds']} s.")
     console.print(f"Flower with the Exceptions page: {stack.flower_url}/exceptions (demo / {stack.flower_password})")
@@ -288,5 +293,3 @@ def _linger(stack: Stack, say: Callable[[str], None]) -> None:
     while True:
         stack.supervisor.restart_dead()
         time.sleep(1)
-
-

@@ -33,7 +33,16 @@ class Finding:
         return asdict(self)
 
 
-def examine(make: Callable[[], "World"], read: Callable[[], Settings] = read_settings) -> Iterator[Finding]:
+def _build(settings: Settings) -> "World":
+    """A world on any schema: that the schema is another is a finding, not the end."""
+    from integration.wiring import build_world
+
+    return build_world(settings, ring=lambda link, key: None)
+
+
+def examine(
+    read: Callable[[], Settings] = read_settings, make: Callable[[Settings], "World"] = _build
+) -> Iterator[Finding]:
     """Examine; one part that cannot be looked at does not hide the next. Raises nothing."""
     try:
         settings = read()
@@ -45,7 +54,7 @@ def examine(make: Callable[[], "World"], read: Callable[[], Settings] = read_set
     yield from _guarded("broker", lambda: _broker(settings), "start it, or correct LOCKSTEP_BROKER_URL")
     yield from _guarded("Flower", lambda: _flower(settings))
     try:
-        world = make()
+        world = make(settings)
     except Exception as error:  # noqa: BLE001 - a door: whatever is wrong is shown, and the other findings stay
         yield Finding("FAIL", "start", _said(error), "no process can start like this: correct it first")
         return

@@ -78,7 +78,9 @@ def _run_once(reading: Reading, system: str, world: World) -> None:
         _open_case(world, system, error.type, error.cause, str(error))
     except Exception as error:
         place = place_of(error)
-        _open_case(world, system, "DEAD_LETTER", f"{reading.name}: {place}", f"a fault of ours in feed {reading.name}: {place}")
+        _open_case(
+            world, system, "DEAD_LETTER", f"{reading.name}: {place}", f"a fault of ours in feed {reading.name}: {place}"
+        )
         raise
 
 

@@ -84,7 +84,9 @@ def _accounted_for(
         if released(order):
             proven = job is not None and job["state"] == "proven" and living == 1
             if proven == (cases.get(number, 0) == 1):
-                broken.append(f"{number}: {job['state'] if job else 'unknown'}, {living} sales orders, {cases.get(number, 0)} exceptions")
+                broken.append(
+                    f"{number}: {job['state'] if job else 'unknown'}, {living} sales orders, {cases.get(number, 0)} exceptions"
+                )
         elif living and order["status"] == "PENDING" and not cases.get(number):
             broken.append(f"{number}: never released and yet in Fulfil")
     return broken
@@ -92,4 +94,6 @@ def _accounted_for(
 
 def _cancelled(orders: Mapping[str, Any], sales: Mapping[str, Rows], cases: Mapping[str, int]) -> list[str]:
     gone = [n for n, order in orders.items() if order["status"] in ("CANCELLED", "DELETED")]
-    return [f"{n}: cancelled in Centra, alive in Fulfil" for n in gone if effective(sales.get(n, ())) and not cases.get(n)]
+    return [
+        f"{n}: cancelled in Centra, alive in Fulfil" for n in gone if effective(sales.get(n, ())) and not cases.get(n)
+    ]

@@ -69,5 +69,3 @@ def release(connection: str, world: World) -> None:
 def release_held(world: World) -> list[Key]:
     """Release, for every connection, what waits for a mapping or an item that is there now. Returns what was woken."""
     return [key for connection in connections(world) for key in intake.release_held(world, connection)]
-
-

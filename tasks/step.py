@@ -78,9 +78,7 @@ def step(
         link = Link(function.__name__.split("_")[0], lane, page, function, worth_it)
         LINKS[link.name] = link
 
-        @app.task(
-            name=f"{lane}.{function.__name__}", bind=True, throws=(LockstepError,), max_retries=MOST_RETRIES
-        )
+        @app.task(name=f"{lane}.{function.__name__}", bind=True, throws=(LockstepError,), max_retries=MOST_RETRIES)
         def task(self: Task, instance: str, kind: str, number: str) -> None:
             key = Key(instance, kind, number)
             verdict = run(link, key, world(), task_id=str(self.request.id), retries=self.request.retries)

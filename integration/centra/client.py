@@ -1,5 +1,6 @@
 """Centra's Integration API: one GraphQL endpoint, three kinds of error (centra.dev, Integration API)."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -7,6 +8,10 @@ from typing import Any
 
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http, Refused
+
+
+_BAD_TOKEN = re.compile(r"(invalid|expired|revoked|missing) token|token (is |has )?(invalid|expired|revoked)", re.IGNORECASE)
+"""Unconfirmed: a bad token may be answered with 200 and an error about no place in the document, instead of a 401."""
 
 
 @cache
@@ -64,10 +69,11 @@ class CentraClient:
         words = str(first.get("message") or text)[:500]
         extensions = first.get("extensions")
         category = extensions.get("category") if isinstance(extensions, dict) else None
-        if what == "HTTP 403" or category in ("authorization", "authentication"):
+        denied = bool(_BAD_TOKEN.search(words)) and not first.get("locations")
+        if what == "HTTP 403" or denied or category in ("authorization", "authentication"):
             self.http.gate.unauthorised()
             return Unavailable(
-                f"Centra refuses {name}: a permission is missing",
+                f"Centra refuses {name}: the token is refused or lacks a permission",
                 retry_after=self.http.gate.terms.auth_open_for,
                 system=self.http.gate.system,
                 connection_wide="CONNECTION_AUTH",

@@ -12,7 +12,6 @@ from flower.views import BaseHandler
 from prometheus_client import REGISTRY
 from tornado.web import StaticFileHandler, url
 
-from celeryconfig import dead_letter_queue
 from integration.budget import LANES
 from tasks.celery import world
 from tasks.desk.board import ExceptionsPage
@@ -21,6 +20,7 @@ from tasks.desk.cause import CausePage
 from tasks.desk.figures import Figures, MetricsPage
 from tasks.desk.order import OrderPage, OrderSearch
 from tasks.desk.overlay import OverlayLoader
+from tasks.redis_lanes import SUFFIX
 
 STATIC = {"path": str(Path(__file__).parent / "static")}
 
@@ -57,6 +57,6 @@ def _show_dead_letter_queues() -> None:
     consumed = BaseHandler.get_active_queue_names
 
     def with_dead_letters(handler: BaseHandler) -> list[str]:
-        return sorted({*consumed(handler), *(dead_letter_queue(lane) for lane in LANES)})
+        return sorted({*consumed(handler), *(f"{lane}{SUFFIX}" for lane in LANES)})
 
     BaseHandler.get_active_queue_names = with_dead_letters

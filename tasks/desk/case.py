@@ -204,7 +204,7 @@ class EvidencePage(CasePage):
 
     async def post(self, case_id: str) -> None:
         try:
-            evidence = await self.ask(casework.evidence, int(case_id), self.current_user)
+            evidence = await self.ask(casework.evidence, int(case_id), self.actor)
         except CaseworkError as error:
             raise HTTPError(404, str(error)) from error
         except VaultError as error:
@@ -224,23 +224,23 @@ class CaseAct(Page):
         self.redirect(f"{self.reverse_url('exceptions')}/{case_id}", status=303)
 
     def _replay(self, world: World, case_id: int) -> str:
-        if casework.replay(world, [case_id], self.current_user, self.word("reason")):
+        if casework.replay(world, [case_id], self.actor, self.word("reason")):
             return "Sent through the whole step again. This case closes by itself once both systems agree."
         raise CaseworkError(f"Nothing to replay: {casework.plan(world, ids=[case_id]).steps[0].skips}.")
 
     def _assign(self, world: World, case_id: int) -> str:
-        casework.assign(world, case_id, self.word("to"), self.current_user)
+        casework.assign(world, case_id, self.word("to"), self.actor)
         return f"Given to {self.word('to')}."
 
     def _comment(self, world: World, case_id: int) -> str:
-        casework.comment(world, case_id, self.word("text"), self.current_user)
+        casework.comment(world, case_id, self.word("text"), self.actor)
         return "Your note is in the history."
 
     def _snooze(self, world: World, case_id: int) -> str:
         quiet = timedelta(hours=min(max(self.number("hours", 1), 1), MOST_HOURS))
-        casework.snooze(world, case_id, world.store.now() + quiet, self.current_user)
+        casework.snooze(world, case_id, world.store.now() + quiet, self.actor)
         return f"No reminders for {words.span(quiet)}; the deadline stays."
 
     def _resolve(self, world: World, case_id: int) -> str:
-        done = casework.resolve(world, case_id, self.word("how"), self.word("reason"), self.current_user)
+        done = casework.resolve(world, case_id, self.word("how"), self.word("reason"), self.actor)
         return words.sentence(done)

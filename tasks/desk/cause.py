@@ -119,7 +119,7 @@ class CausePage(Page):
             self.redirect(back, status=303)
             return
         try:
-            keys = await self.ask(casework.replay, ids, self.current_user, reason, token)
+            keys = await self.ask(casework.replay, ids, self.actor, reason, token)
         except CaseworkError as error:
             self.say(f"Nothing was done: {error}.", failed=True)
             self.redirect(back, status=303)

@@ -22,6 +22,8 @@ from integration.budget import LANES
 from integration.store import letters
 from integration.wiring import World
 
+TRUE_FOR = 30.0
+"""Seconds after which a reading is not shown to Prometheus any more, whatever keeps the next one."""
 GOOD_FOR = 5.0
 """Seconds that a reading is used: however often somebody scrapes, the ledger is asked this often."""
 
@@ -106,7 +108,7 @@ class Figures:
 
     def collect(self) -> Iterator[Metric]:
         """Gauges for Prometheus, from the last reading."""
-        reading = self._reading
+        reading = self._reading if time.monotonic() - self._taken_at < TRUE_FOR else None
         up = GaugeMetricFamily("lockstep_ledger_up", "1 when the ledger could be read")
         up.add_metric([], float(reading is not None))
         yield up
@@ -122,8 +124,8 @@ class Figures:
 
 
 class MetricsPage(monitor.Metrics):
-    """GET /metrics: Flower's own, after our reading has been refreshed in its thread."""
+    """GET /metrics: Flower's own, after our reading has been refreshed in its thread, or could not be in time."""
 
     async def get(self) -> None:
-        await asyncio.wrap_future(self.settings["desk"].refresh())
+        await asyncio.wait([asyncio.wrap_future(self.settings["desk"].refresh())], timeout=GOOD_FOR)
         await super().get()

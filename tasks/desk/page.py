@@ -50,12 +50,22 @@ class Page(BaseHandler):
             who = b64decode(scheme_and_credentials[1]).decode().partition(":")[0]
         return who[:LONGEST_ACTOR] if who else None
 
+    @property
+    def actor(self) -> str:
+        """Who is asking, by the name that history and audit keep."""
+        return str(self.current_user)
+
     def check_xsrf_cookie(self) -> None:
         """Flower trusts a header without a token; a browser sends that header by itself, so we ask for the token too."""
         if not self.current_user:
             raise HTTPError(401)
         super().check_xsrf_cookie()
-        RequestHandler.check_xsrf_cookie(self)
+        try:
+            RequestHandler.check_xsrf_cookie(self)
+        except HTTPError as error:
+            raise HTTPError(
+                403, "This form is old, or not from this desk. Go back, reload the page, send it again."
+            ) from error
 
     @authenticated
     def prepare(self) -> None:

@@ -25,6 +25,7 @@ SETTINGS = {
     "LOCKSTEP_POLL_SECONDS": "8",
     "LOCKSTEP_REREAD_SECONDS": "30",
     "LOCKSTEP_PROVE_PATIENCE_SECONDS": "4",
+    "LOCKSTEP_BREAKER_SECONDS": "3",
     "LOCKSTEP_BRAND_PLAN": "unlimited",
     "LOCKSTEP_FULFIL_REQUESTS_PER_SECOND": "30",
 }
@@ -63,6 +64,11 @@ class Chaos:
             if everyone or time.monotonic() >= until:
                 self.stack.supervisor.processes[name].signal(signal.SIGCONT)
                 self.stopped.remove((until, name))
+
+    def heal(self) -> None:
+        """No more blows: faults that wait for their call are called off, sleepers wake."""
+        self.wake_paused(everyone=True)
+        self.stack.ask(self.stack.fulfil_url, "/_sandbox/faults", method="DELETE")
 
     def _a_worker(self) -> str:
         return self.random.choice(("orders", "lanes"))
@@ -119,7 +125,7 @@ def test_every_order_ends_exactly_once_or_in_one_exception_whatever_is_killed(se
             chaos.strike()
             time.sleep(chaos.random.uniform(0.3, 1.2))
             stack.supervisor.restart_dead()
-        chaos.wake_paused(everyone=True)
+        chaos.heal()
         ended = time.monotonic()
         healed = _wait_for_rest(stack, store)
         orders = stack.ask(stack.centra_url, "/_sandbox/books")

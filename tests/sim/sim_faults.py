@@ -25,9 +25,9 @@ CALLS: dict[str, tuple[str, ...]] = {
     "fulfil read": (*_SILENT, *_THROTTLED, "slow"),
     "fulfil create": (
         *(*_SILENT, *_AFTER, "throttled", "late", "slow"),
-        *("duplicate-race", "search-lag", "channel-exception", "recalculated"),
+        *("duplicate-race", "search-lag", "channel-exception", "recalculated", "user-error"),
     ),
-    "fulfil cancel": (*_SILENT, *_AFTER, "throttled"),
+    "fulfil cancel": (*_SILENT, *_AFTER, "throttled", "user-error"),
 }
 """What can befall a call, by kind of call; the sandbox knows these faults by their second part."""
 
@@ -42,6 +42,34 @@ OTHERS = (
 
 FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names))
 """All declared classes: a batch in which one of them never fired has not tested it."""
+
+_COMMITS = (
+    *("mark", "due", "slot", "breaker", "items", "outage", "poll.marked", "poll.cursor", "release.mapping"),
+    *(f"{verb}.{link}" for link in ("take", "post", "prove", "cancel") for verb in ("claim", "settle")),
+    *("intent", "answer"),
+)
+POINTS: tuple[str, ...] = (
+    *(f"{name}.{side}-commit" for name in _COMMITS for side in ("before", "after")),
+    *(f"{link}.claimed" for link in ("take", "post", "prove", "cancel")),
+    *("http.before-send", "http.after-receive", "effect.before-send", "effect.after-send"),
+    *("webhook.committed", "events.marked"),
+)
+"""The seams where a worker, the sweeper or the receiver can be killed."""
+
+RARE_POINTS: tuple[str, ...] = tuple(
+    f"{name}.{side}-commit"
+    for name in (
+        *("effect.unknown", "effect.void", "effect.refused", "adopt", "release.items"),
+        *("back-check", "reread.marked", "recount.marked", "budget", "feed.case"),
+    )
+    for side in ("before", "after")
+)
+"""Seams that few seeds pass: whoever comes to one is killed there more often."""
+
+SURE_EVERY = 7
+"""No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity."""
+DOOMED_EVERY, RARELY_DOOMED_EVERY = 8, 2
+"""The same for being killed at a seam: at an eighth of them, and at half of the rare ones."""
 
 _KIND_OF_OPERATION = {
     **dict.fromkeys(("search_read", "search", "read", "get", "list"), "fulfil read"),
@@ -61,6 +89,9 @@ class Swarm:
         self.rates = {name: self._drawn() for name in FAULTS}
         self.fired: Counter[str] = Counter()
         self.raging = True
+        self.sure = set(_every(SURE_EVERY, seed, FAULTS))
+        doomed = (*_every(DOOMED_EVERY, seed, POINTS), *_every(RARELY_DOOMED_EVERY, seed, RARE_POINTS))
+        self.doomed = {point: self.random.randint(1, 3) if point in POINTS else 1 for point in doomed}
 
     def _drawn(self) -> float:
         """Two draws for every class, on or off, so that a class more does not reshuffle the others' rates."""
@@ -73,8 +104,22 @@ class Swarm:
     def hit(self, name: str) -> bool:
         """Whether this fault happens here and now."""
         scale = PER_POINT if name in ("crash", "pause") else 1.0
-        if not self.raging or self.random.random() >= self.rates[name] * scale:
+        if not self.raging or (name not in self.sure and self.random.random() >= self.rates[name] * scale):
             return False
+        return self._fires(name)
+
+    def kills_at(self, point: str) -> bool:
+        """Whether the one who passes a seam is killed there."""
+        if not self.raging or point not in self.doomed:
+            return self.hit("crash")
+        self.doomed[point] -= 1
+        if self.doomed[point]:
+            return self.hit("crash")
+        del self.doomed[point]
+        return self._fires("crash")
+
+    def _fires(self, name: str) -> bool:
+        self.sure.discard(name)
         self.fired[name] += 1
         if name not in ("crash", "pause"):  # told in more words by the scheduler
             self.told(f"fault: {name}")
@@ -83,12 +128,19 @@ class Swarm:
     def one_of(self, names: list[str]) -> str | None:
         """At most one of several faults that exclude each other."""
         rates = [self.rates[name] for name in names]
-        if not self.raging or not rates or self.random.random() >= max(rates):
+        if not self.raging:
             return None
-        (name,) = self.random.choices(names, rates)
-        self.fired[name] += 1
-        self.told(f"fault: {name}")
+        name = next((name for name in names if name in self.sure), None)
+        if name is None and self.random.random() < max(rates):
+            (name,) = self.random.choices(names, rates)
+        if name is not None:
+            self._fires(name)
         return name
+
+
+def _every(step: int, seed: int, names: tuple[str, ...]) -> list[str]:
+    """Every `step`-th name, each seed beginning one further."""
+    return [name for place, name in enumerate(names) if (place + seed) % step == 0]
 
 
 class SwarmFaults(Faults):

@@ -1,5 +1,6 @@
 """Everybody outside: the shop and its customers, the people at the ERP, the operator, and the weather on the wire."""
 
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -23,9 +24,6 @@ COURSES = {
 }  # fmt: skip
 """What becomes of an order: trouble is commoner here than in any shop."""
 
-SPEED = 12.0
-"""The shop's day runs this much faster than the generator writes it: a cancel meets the posting, not its memory."""
-
 NORWAY = """
 [markets."Europe / Norway"]
 channel = 3
@@ -44,19 +42,29 @@ countries = ["NO"]
 
 def with_norway(mapping: str) -> str:
     """A mapping that knows the market nobody mapped."""
-    return mapping.replace("[shipping_tax] ", "[shipping_tax] ").replace('GB = "20"', 'GB = "20"\nNO = "25"') + NORWAY
+    return mapping.replace('GB = "20"', 'GB = "20"\nNO = "25"') + NORWAY
 
 
 def day(random: Random, seed: int, orders: int, seconds: float) -> list[Timeline]:
-    """What the customers do; to be played `SPEED` times as fast."""
+    """What the customers do, at a pace that meets every step of a posting: at once, within a minute, or after it."""
     generator = Generator(seed)
-    starts = sorted(random.uniform(0, seconds * SPEED) for _ in range(orders))
+    starts = sorted(random.uniform(0, seconds) for _ in range(orders))
     courses = random.choices(list(COURSES), list(COURSES.values()), k=orders)
     mishaps = ("unknown", "unmapped", "wrong")
-    return [
+    written = [
         generator.mishap(course, start) if course in mishaps else generator.timeline(start, course)
         for course, start in zip(courses, starts, strict=True)
     ]
+    return [_paced(random, timeline) for timeline in written]
+
+
+def _paced(random: Random, timeline: Timeline) -> Timeline:
+    first, *rest = timeline.actions
+    actions, at = [first], first.at
+    for action in rest:
+        at += random.choice((random.uniform(0.5, 5), random.uniform(5, 60), random.uniform(60, 200)))
+        actions.append(replace(action, at=at))
+    return Timeline(timeline.course, tuple(actions))
 
 
 class People:
@@ -132,12 +140,12 @@ class Weather:
             self.scheduler.sleep(self.swarm.random.uniform(20, 60))
             host = self.swarm.random.choice((CENTRA, FULFIL))
             if self.swarm.hit("outage"):
-                self.network.cut(host, self.swarm.random.uniform(60, 300))
+                self.network.cut(host, self.swarm.random.uniform(30, 150))
             if self.swarm.hit("broker wiped"):
                 self.broker.wipe()
             if self.swarm.hit("token revoked"):
                 self._revoke(host)
-                self.scheduler.sleep(self.swarm.random.uniform(30, 200))
+                self.scheduler.sleep(self.swarm.random.uniform(30, 150))
                 self._grant()
 
     def _revoke(self, host: str) -> None:

@@ -32,13 +32,13 @@ from sim.sim_broker import Message, SimBroker
 from sim.sim_faults import Swarm, SwarmFaults
 from sim.sim_invariants import Invariants, Violation, Wellness
 from sim.sim_network import CENTRA, FULFIL, Network, Post
-from sim.sim_people import SPEED, People, Weather, day
+from sim.sim_people import People, Weather, day
 from sim.sim_scheduler import START, Actor, Scheduler, SimClock
 from tasks import feed, step, sweep
 
-SHOP_OPEN = 600.0
+SHOP_OPEN = 300.0
 """Virtual seconds within which all orders are placed."""
-CHAOS = 900.0
+CHAOS = 500.0
 T_HEAL = 2400.0
 """By then everything must be well: a reread of every open order (900 s here), a back-check (300 s), the longest stop of a
 worker (400 s) and back-offs (300 s at most) lie within."""
@@ -111,7 +111,8 @@ class Simulation:
         self.store.create()
         (self.sql,) = connections
         event.listen(self.store.engine, "begin", self._begin)
-        self.scheduler.hit = self.swarm.hit
+        self.scheduler.kills_at = self.swarm.kills_at
+        self.scheduler.stops = lambda: self.swarm.hit("pause")
         self.scheduler.roll_back = self.sql.rollback
         self.scheduler.in_transaction = lambda: self.sql.in_transaction
         with self.store.write("apply") as tx:
@@ -152,19 +153,19 @@ class Simulation:
 
     def _people(self, orders: int) -> None:
         timelines = day(self.data, self.seed, orders, SHOP_OPEN)
-        self.played = play(self.centra, timelines, self.clock, SPEED)
+        self.played = play(self.centra, timelines, self.clock)
         people = People(self.data, self.scheduler, self.centra, self.fulfil, self.world("people"))
         spawn = self.scheduler.spawn
         if self.data.random() < 0.7:
-            spawn("ann", people.cure_items, delay=self.data.uniform(100, 1200))
+            spawn("ann", people.cure_items, delay=self.data.uniform(60, 800))
         if self.data.random() < 0.7:
-            spawn("ben", lambda: people.cure_market(self.mapping), delay=self.data.uniform(100, 1200))
+            spawn("ben", lambda: people.cure_market(self.mapping), delay=self.data.uniform(60, 800))
         self.disturbers = [spawn("warehouse", people.pack), spawn("operator", people.replay)]
         self.weather = Weather(self.scheduler, self.swarm, self.network, self.centra, self.fulfil, self.broker)
         self.disturbers.append(spawn("weather", self.weather.blow))
 
     def _machinery(self) -> None:
-        self.pace = self.data.choice((2.0, 5.0, 10.0))
+        self.pace = self.data.choice((5.0, 10.0, 20.0))
         self._start_sweeper()
         for _ in range(WORKERS):
             self._start_worker()
@@ -249,7 +250,7 @@ class Simulation:
         for actor in self.disturbers:
             actor.crashed = True
         self.scheduler.tell("all faults end here")
-        began, self.pace = self.scheduler.now, 5.0
+        began, self.pace = self.scheduler.now, 12.0
         wellness = Wellness(self.invariants, self.broker, self.start_at)
         last = began
         looked = began

@@ -40,7 +40,8 @@ class Scheduler:
         self.passed: Counter[str] = Counter()
         """How often each crash point was passed."""
         self.crashed_at: Counter[str] = Counter()
-        self.hit: Callable[[str], bool] = lambda fault: False
+        self.kills_at: Callable[[str], bool] = lambda point: False
+        self.stops: Callable[[], bool] = lambda: False
         self.in_transaction: Callable[[], bool] = lambda: False
         self.roll_back: Callable[[], None] = lambda: None
         self._listener = listener
@@ -106,12 +107,13 @@ class Scheduler:
         actor = self.actor
         if actor is None or self._over:
             return
-        self.passed[name] += 1
-        if actor.mortal and self.hit("crash"):
+        if actor.mortal:
+            self.passed[name] += 1
+        if actor.mortal and self.kills_at(name):
             self._crash(actor, name)
         if name.endswith(".before-commit"):
             return
-        if actor.mortal and self.hit("pause"):
+        if actor.mortal and self.stops():
             seconds = self.random.uniform(30, 400)
             self.tell(f"stopped for {seconds:.0f} s at {name}")
             self.sleep(seconds)

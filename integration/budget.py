@@ -18,6 +18,8 @@ KEPT_FOR_HIGHER_LANES = {"orders": 0.0, "shipments": 0.1, "returns": 0.2, "stock
 """The part of a quota that a lane leaves alone, because a higher lane may need it in this window."""
 
 TENTHS = 10
+LOOK_AGAIN = timedelta(milliseconds=500)
+"""How long a gate without quotas that was found passable is believed so."""
 OUTAGE_TYPES = ("CONNECTION_DOWN", "CONNECTION_AUTH")
 
 
@@ -61,13 +63,18 @@ class Gate:
         self.quotas = quotas
         self.terms = terms or Terms()
         self._ill = True  # unknown at start: the first success clears what an earlier process left open
+        self._seen_open_until: datetime | None = None
 
     def enter(self, lane: str, costs: Mapping[str, int]) -> None:
         """Spend `costs` (measure to units) or raise `Unavailable` with the wait until it may be tried again."""
         if not self.quotas:
+            now = self.store.clock.now()
+            if self._seen_open_until is not None and now < self._seen_open_until and not self._ill:
+                return
             with self.store.read() as tx:
                 shut = self._shut(tx)
             if shut is None:
+                self._seen_open_until = now + LOOK_AGAIN
                 return
         with self.store.write("budget") as tx:
             shut = self._shut(tx)

@@ -6,10 +6,11 @@ others are switched off, because they hide each other's faults.
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from integration.errors import NotReady, Rejected, Unavailable, Unknown
 from integration.ports import EffectClass, Write
-from integration.store import Store, Transaction, effects, ledger
+from integration.store import Store, effects, ledger
 from integration.store.ledger import Job
 
 
@@ -20,30 +21,42 @@ def perform(
     *,
     lease: timedelta,
     point: Callable[[str], None],
-    with_intent: Callable[[Transaction], None] = lambda tx: None,
+    **with_intent: Any,
 ) -> str:
     """Make the other side have this document exactly once, and return its id there.
 
     Raises `Unknown` or `NotReady` while an earlier call is in doubt, `Unavailable` when surely nothing was done,
-    `Rejected` when they refused or have several. `with_intent` joins the transaction that records the intent.
+    `Rejected` when they refused or have several. `with_intent` are columns of the job that the intent writes with it.
     """
-    standing = _standing(store, job, write)
-    if standing is not None:
-        return standing
+    if not _intend(store, job, write, lease, with_intent):
+        standing = _standing(store, job, write)
+        if standing is not None:
+            return standing
+        _intend(store, job, write, lease, with_intent, again=True)
+    ref = _send(store, job, write, point)
+    return _answered(store, job, write, ref)
+
+
+def _intend(
+    store: Store, job: Job, write: Write, lease: timedelta, values: dict[str, Any], *, again: bool = False
+) -> bool:
+    """Commit the intent while the lease is surely ours. False when an earlier intent stands in the way."""
     with store.write("intent") as tx:
-        ledger.hold(tx, job, needs=write.takes, lease=lease)
-        effects.intend(
+        doubt = tx.now + write.takes + write.wait
+        if again:
+            effects.intend_again(tx, job.id, write.name, request=write.fingerprint, unknown_until=doubt)
+        elif not effects.intend(
             tx,
             job.id,
             write.name,
             effect_class=write.effect_class,
             reference=write.reference,
             request=write.fingerprint,
-            unknown_until=tx.now + write.takes + write.wait,
-        )
-        with_intent(tx)
-    ref = _send(store, job, write, point)
-    return _answered(store, job, write, ref)
+            unknown_until=doubt,
+        ):
+            return False
+        ledger.hold(tx, job, needs=write.takes, lease=lease, **values)
+    return True
 
 
 def _standing(store: Store, job: Job, write: Write) -> str | None:

@@ -89,6 +89,7 @@ def drain_events(instance: str, world: World) -> None:
     if not told.events:
         return
     storefront: Storefront = world.storefronts[instance]
+    _subscribe(instance, storefront, world)
     for _ in range(MOST_EVENT_PAGES):
         found = storefront.events()
         if not found:
@@ -97,6 +98,16 @@ def drain_events(instance: str, world: World) -> None:
         ledger.mark(world.store, keys, "event")
         world.point("events.marked")
         storefront.confirm_events([event.id for event in found])
+
+
+def _subscribe(instance: str, storefront: Storefront, world: World) -> None:
+    """Centra queues events only for those who asked once; what happened before is the poll's."""
+    with world.store.read() as tx:
+        if schedule.read_cursor(tx, instance, "listening"):
+            return
+    storefront.listen()
+    with world.store.write("events.listening") as tx:
+        schedule.move_cursor(tx, instance, "listening", "orders")
 
 
 def reread(instance: str, world: World) -> None:

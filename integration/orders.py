@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from integration import items, release
-from integration.domain.order import Key, Order
+from integration.domain.order import Order
 from integration.domain.proof import compare, seal
 from integration.errors import NotReady, Rejected
 from integration.ports import ERP, Fetched, Standing
@@ -103,18 +103,6 @@ def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:
         raise Rejected("ORDER_VANISHED", "vault:order", "the order's document is not in the vault any more")
     order = world.storefronts[job.key.instance].reread(content)
     return order, world.mapping(job.row.connection, job.row.mapping_version), world.erp(job.row.connection)
-
-
-def sending(job: Job) -> Callable[[Transaction], None]:
-    """Joins the intent: from here on the order counts as sent in this version, and its connection is frozen."""
-    return lambda tx: ledger.note_sent(tx, job, job.row.source_version)
-
-
-def connection_of(key: Key, world: World) -> str | None:
-    """Which ERP an order goes to, as far as the ledger knows."""
-    with world.store.read() as tx:
-        row = ledger.find(tx, key)
-    return row.connection if row is not None else None
 
 
 def prove(job: Job, found: Sequence[Standing], world: World) -> None:

@@ -90,6 +90,9 @@ class Storefront(Protocol):
     def stamps(self, numbers: Sequence[str]) -> Sequence[Sighting]:
         """Only the change stamps of orders."""
 
+    def listen(self) -> None:
+        """Ask the event queue to hear of orders from now on; repeatable."""
+
     def events(self) -> Sequence[Event]:
         """The oldest unconfirmed events; the same ones again until confirmed."""
 

@@ -4,6 +4,7 @@
 given as `…_TOKEN` or as `…_TOKEN_FILE`.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -14,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+_SECRET = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|DSN")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 
@@ -104,6 +106,18 @@ def redacted(url: str) -> str:
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str.__str__(url))
 
 
+def secrets_of(variables: Mapping[str, str]) -> list[str]:
+    """Every secret that the variables hold or name a file of, and the passwords inside addresses: what no log may show."""
+    given, found = _Given(variables), []
+    for name in variables:
+        short = name.removeprefix("LOCKSTEP_").removesuffix("_FILE")
+        if name.startswith("LOCKSTEP_") and _SECRET.search(short):
+            with contextlib.suppress(SettingsError):  # a file that cannot be read is told of where it is needed
+                found.append(given.secret(short).reveal())
+    found += [m.group(1) for v in variables.values() for m in re.finditer(r"://[^:/@]*:([^@]+)@", v)]
+    return [part for value in found for part in value.split()]
+
+
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read and validate the environment, or a given one. Raises `SettingsError`."""
     given = _Given(_with_file(dict(os.environ if environ is None else environ)))
@@ -172,7 +186,7 @@ class _Given:
         found = tuple(part for part in re.split(r"[\s,]+", self.text(name, "")) if part)
         for part in found:
             if not _NAME.fullmatch(part):
-                raise SettingsError(f"LOCKSTEP_{name} holds {part!r}: use lower-case letters, digits and dashes")
+                raise SettingsError(f"LOCKSTEP_{name} holds a name that is none: use lower-case letters, digits and dashes")
         return found
 
 
@@ -183,7 +197,7 @@ def _with_file(values: dict[str, str]) -> dict[str, str]:
     try:
         mode = stat.S_IMODE(Path(path).stat().st_mode)
         lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"LOCKSTEP_CONFIG names a file that cannot be read ({type(error).__name__})") from error
     if mode & 0o077:
         raise SettingsError(f"the file LOCKSTEP_CONFIG names is readable by others (mode {mode:o}): chmod 600 it")

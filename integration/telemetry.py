@@ -3,12 +3,12 @@
 import logging
 import re
 import sys
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection
 from typing import Any
 
 import structlog
 
-from integration.settings import Settings
+from integration.settings import Settings, secrets_of
 
 SHORTEST_SECRET = 6
 """Shorter secrets are not searched for in log lines: they would cut ordinary words apart."""
@@ -16,7 +16,7 @@ SHORTEST_SECRET = 6
 
 def configure(settings: Settings, *, level: int = logging.INFO) -> None:
     """Set up logging and error reporting for this process."""
-    cut = _cutter(_secrets_of(settings.variables))
+    cut = _cutter([s for s in secrets_of(settings.variables) if len(s) >= SHORTEST_SECRET])
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -35,6 +35,7 @@ def configure(settings: Settings, *, level: int = logging.INFO) -> None:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             cut,
             structlog.processors.JSONRenderer(ensure_ascii=True),
+            cut,
         ],
     )
     out = logging.StreamHandler(sys.stderr)
@@ -63,18 +64,13 @@ def _report_errors(settings: Settings) -> None:
     )
 
 
-def _secrets_of(variables: Mapping[str, str]) -> list[str]:
-    """Every configured value whose name says that it is secret, and passwords inside addresses."""
-    named = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|DSN")
-    found = [v for n, v in variables.items() if n.startswith("LOCKSTEP_") and named.search(n) and not n.endswith("_FILE")]
-    found += [m.group(1) for v in variables.values() for m in re.finditer(r"://[^:/@]*:([^@]+)@", v)]
-    return [part for value in found for part in value.split() if len(part) >= SHORTEST_SECRET]
-
-
 def _cutter(secrets: Collection[str]) -> Any:
     pattern = re.compile("|".join(re.escape(s) for s in sorted(secrets, key=len, reverse=True))) if secrets else None
 
-    def cut(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def cut(_logger: Any, _name: str, event: Any) -> Any:
+        """Once over the event's own texts, once over the finished line, which holds what is nested in it too."""
+        if pattern is not None and isinstance(event, str):
+            return pattern.sub("***", event)
         if pattern is not None:
             for name, value in event.items():
                 if isinstance(value, str):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from requests.adapters import BaseAdapter
 
@@ -19,7 +19,7 @@ from integration.effects import perform
 from integration.http import Http, Timeouts, new_session
 from integration.ports import ERP, Storefront, Write
 from integration.settings import Settings, SettingsError
-from integration.store import Store, Transaction, reference
+from integration.store import Store, reference
 from integration.store.ledger import Job
 from integration.vault import Vault, read_master_key
 from mappings import Mapping, Playbook, parse, playbook
@@ -126,9 +126,9 @@ class World:
             point=self.point,
         )
 
-    def effect(self, job: Job, write: Write, with_intent: Callable[[Transaction], None] = lambda tx: None) -> str:
+    def effect(self, job: Job, write: Write, **with_intent: Any) -> str:
         """Make a write happen exactly once; see `integration.effects`."""
-        return perform(self.store, job, write, lease=self.settings.lease, point=self.point, with_intent=with_intent)
+        return perform(self.store, job, write, lease=self.settings.lease, point=self.point, **with_intent)
 
 
 def build_world(

@@ -115,7 +115,7 @@ def load(folder: Path) -> dict[str, tuple[str, Mapping]]:
     found = {}
     for path in sorted(folder.glob("*.toml")):
         if path.name != PLAYBOOK:
-            text = path.read_text(encoding="utf-8-sig")
+            text = _text(path)
             found[path.stem] = (text, parse(text, path.name))
     check_one_home(mapping for _, mapping in found.values())
     return found
@@ -129,6 +129,13 @@ def check_one_home(mappings: Iterable[Mapping]) -> None:
             other = homes.setdefault((mapping.centra, market), mapping.file)
             if other != mapping.file:
                 raise BrokenMapping(mapping.file, f'markets."{market}"', "", f"{other} has this market too")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BrokenMapping(path.name, "", "", f"not UTF-8 text at byte {error.start}: save it as UTF-8") from error
 
 
 def _toml(text: str, file: str) -> dict[str, object]:
@@ -174,5 +181,5 @@ def playbook(folder: Path | None = None) -> Playbook:
     path = (folder or Path(__file__).parent) / PLAYBOOK
     if not path.exists():
         path = Path(__file__).parent / PLAYBOOK
-    told = check_playbook(_toml(path.read_text(encoding="utf-8-sig"), path.name), path.name)
+    told = check_playbook(_toml(_text(path), path.name), path.name)
     return Playbook({type: Rule(type=type, **row) for type, row in told.items()})

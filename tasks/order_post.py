@@ -7,7 +7,7 @@
 Taking and proving are set-based: whoever comes first reads one page for everybody. Posting is one document, one call.
 """
 
-from integration import items, orders, release
+from integration import items, orders
 from integration.domain.order import Key
 from integration.store import ledger
 from integration.store.ledger import Job
@@ -15,7 +15,12 @@ from integration.wiring import World
 from tasks.step import Page, step
 
 
-@step("orders", page=50)
+def unread(key: Key, world: World) -> bool:
+    """Most knocks come after somebody's page has taken the row."""
+    return ledger.is_due(world.store, "take", key)
+
+
+@step("orders", page=50, worth_it=unread)
 def take_order(page: Page, world: World) -> None:
     """Read the orders from Centra in one page and decide what each of them needs next."""
     instance = page[0].key.instance
@@ -33,23 +38,17 @@ def post_order(job: Job, world: World) -> None:
     order, mapping, erp = orders.reread(job, world)
     items.require(world.store, erp, [line.sku for line in order.lines])
     draft = erp.compose(order, mapping)
-    ref = world.effect(job, erp.order_write(draft), with_intent=orders.sending(job))
+    ref = world.effect(job, erp.order_write(draft), posted_version=job.row.source_version)
     job.then("posted", f"accepted by {erp.name} as {ref}; not yet proved", erp_ref=ref, posted_at=world.store.now())
 
 
-def enough_to_prove(key: Key, world: World) -> bool:
+def gathered(key: Key, world: World) -> bool:
     """Wait for company while others of the connection are still being posted: one page proves many."""
-    connection = orders.connection_of(key, world)
-    if connection is None:
-        return False
-    unposted, _ = ledger.waiting(world.store, connection, "ready")
-    posted, oldest = ledger.waiting(world.store, connection, "posted")
-    if not unposted or posted >= world.settings.prove_page or oldest is None:
-        return True
-    return world.store.now() - oldest >= world.settings.prove_patience
+    settings = world.settings
+    return ledger.gathered(world.store, key, page=settings.prove_page, patience=settings.prove_patience)
 
 
-@step("orders", page=100, worth_it=enough_to_prove)
+@step("orders", page=100, worth_it=gathered)
 def prove_order(page: Page, world: World) -> None:
     """Read the sales orders back and compare them with what Centra says, component by component."""
     erp = world.erp(page[0].row.connection)

@@ -19,17 +19,20 @@ def of(tx: Transaction, job_id: int, name: str) -> Row[Any] | None:
 
 def intend(
     tx: Transaction, job_id: int, name: str, *, effect_class: str, reference: str, request: str, unknown_until: datetime
-) -> None:
-    """Record that we are about to send; the longest outstanding doubt is kept."""
+) -> bool:
+    """Record a first intent. False, and nothing recorded, when there has been one: then look at it before anything else."""
+    row = tx.insert(effect).values(
+        **{"job_id": job_id, "name": name, "class": effect_class, "reference": reference, "state": "intent"},
+        **{"request": request, "tries": 1, "intent_at": tx.now, "unknown_until": unknown_until},
+    )
+    first = row.on_conflict_do_nothing(index_elements=["job_id", "name"]).returning(effect.c.id)
+    return tx.scalar(first) is not None
+
+
+def intend_again(tx: Transaction, job_id: int, name: str, *, request: str, unknown_until: datetime) -> None:
+    """Record another try; the longest outstanding doubt is kept."""
     row = of(tx, job_id, name)
-    if row is None:
-        tx.execute(
-            tx.insert(effect).values(
-                **{"job_id": job_id, "name": name, "class": effect_class, "reference": reference, "state": "intent"},
-                **{"request": request, "tries": 1, "intent_at": tx.now, "unknown_until": unknown_until},
-            )
-        )
-        return
+    assert row is not None
     until = max(unknown_until, row.unknown_until) if row.unknown_until else unknown_until
     tx.execute(
         update(effect)
@@ -49,18 +52,14 @@ def record(tx: Transaction, job_id: int, name: str, state: str) -> None:
 
 def answer(tx: Transaction, job_id: int, name: str, ref: str) -> str:
     """Record the remote's id, once. Returns the id that stands: an earlier answer is never replaced."""
-    tx.execute(
+    stands = tx.scalar(
         update(effect)
         .where(effect.c.job_id == job_id, effect.c.name == name, effect.c.answer.is_(None))
         .values(state="done", answer=ref, answered_at=tx.now, unknown_until=None)
+        .returning(effect.c.answer)
     )
-    row = of(tx, job_id, name)
-    assert row is not None
-    return str(row.answer)
-
-
-def reopen(tx: Transaction, job_id: int, name: str, *, effect_class: str, reference: str, ref: str) -> None:
-    """Adopt a document found at the remote that no intent of ours stands for."""
-    if of(tx, job_id, name) is None:
-        intend(tx, job_id, name, effect_class=effect_class, reference=reference, request="found", unknown_until=tx.now)
-    answer(tx, job_id, name, ref)
+    if stands is None:
+        row = of(tx, job_id, name)
+        assert row is not None
+        stands = row.answer
+    return str(stands)

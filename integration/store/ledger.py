@@ -114,6 +114,32 @@ def _due(link: str, now: datetime) -> ColumnElement[bool]:
     )
 
 
+def _is(key: Key) -> ColumnElement[bool]:
+    return and_(job.c.instance == key.instance, job.c.kind == key.kind, job.c.number == key.number)
+
+
+def is_due(store: Store, link: str, key: Key) -> bool:
+    """Whether there is anything to claim: a look that takes no lock, for the many knocks on doors that were opened."""
+    with store.read() as tx:
+        return tx.scalar(select(job.c.id).where(_is(key), _due(link, tx.now))) is not None
+
+
+def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
+    """Whether `key` is due to be proved and its page is worth a request: it is full, has waited for `patience`, or no
+    other order of the connection is still to be posted."""
+    with store.read() as tx:
+        now = tx.now
+        own = select(job.c.connection).where(_is(key), _due("prove", now)).scalar_subquery()
+        free = or_(job.c.not_before.is_(None), job.c.not_before <= now)
+        counted = select(
+            func.count().filter(job.c.state == "ready"),
+            func.count().filter(job.c.state == "posted"),
+            func.min(job.c.posted_at).filter(job.c.state == "posted"),
+        ).where(job.c.connection == own, job.c.state.in_(("ready", "posted")), free)
+        unposted, posted, oldest = tx.execute(counted).one()
+        return bool(posted) and (not unposted or posted >= page or oldest is None or now - oldest >= patience)
+
+
 def claim(
     store: Store, link: str, key: Key, *, owner: str, task_id: str, lease: timedelta, page: int = 1
 ) -> list[Job]:
@@ -125,28 +151,23 @@ def claim(
     with store.write(f"claim.{link}") as tx:
         now = tx.now
         due = _due(link, now)
-        mine = select(job.c.id, job.c.connection).where(
-            job.c.instance == key.instance, job.c.kind == key.kind, job.c.number == key.number, due
-        )
-        own = tx.execute(mine.with_for_update(skip_locked=True)).one_or_none()
+        columns = select(job.c.id, job.c.connection, job.c.owner)
+        own = tx.execute(columns.where(_is(key), due).with_for_update(skip_locked=True)).one_or_none()
         if own is None:
             return []
-        ids = [own.id]
+        found = [own]
         if page > 1:
-            beside = select(job.c.id).where(due, job.c.instance == key.instance, job.c.id != own.id)
+            beside = columns.where(due, job.c.instance == key.instance, job.c.id != own.id)
             if link == "prove":
                 beside = beside.where(job.c.connection == own.connection)
-            beside = beside.order_by(job.c.id).limit(page - 1).with_for_update(skip_locked=True)
-            ids += tx.execute(beside).scalars()
+            found += tx.execute(beside.order_by(job.c.id).limit(page - 1).with_for_update(skip_locked=True)).all()
         until = now + lease
-        _close_lost_attempts(tx, ids)
-        rows = tx.execute(
-            update(job)
-            .where(job.c.id.in_(ids))
-            .values(owner=owner, until=until, fence=job.c.fence + 1)
-            .returning(*job.c)
-        ).all()
-        rows = sorted(rows, key=lambda row: int(row.id))
+        left = [row.id for row in found if row.owner is not None]
+        if left:
+            _close_lost_attempts(tx, left)
+        taken = update(job).where(job.c.id.in_([row.id for row in found]))
+        values = {"owner": owner, "until": until, "fence": job.c.fence + 1}
+        rows = sorted(tx.execute(taken.values(values).returning(*job.c)).all(), key=lambda row: int(row.id))
         attempts = _begin_attempts(tx, rows, link, task_id, owner)
         return [Job(row, row.fence, attempts[row.id], owner, until) for row in rows]
 
@@ -173,9 +194,12 @@ def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_i
     return {job_id: attempt_id for job_id, attempt_id in opened}
 
 
-def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta) -> None:
-    """Make sure, inside a transaction, that the lease is still ours and lasts for `needs`. Raises `LeaseLost`."""
-    values: dict[str, Any] = {"fence": claimed.fence}
+def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta, **more: Any) -> None:
+    """Make sure, inside a transaction, that the lease is still ours and lasts for `needs`, and write `more` columns.
+
+    Raises `LeaseLost`.
+    """
+    values: dict[str, Any] = {"fence": claimed.fence, **more}
     if claimed.until - tx.now < needs:
         claimed.until = values["until"] = tx.now + lease
     held = tx.execute(
@@ -275,18 +299,6 @@ def due(store: Store, *, lane: str, limit: int, rung_before: timedelta) -> list[
         return [(Key(*row[1:4]), row[4]) for row in found]
 
 
-def waiting(store: Store, connection: str, state: str) -> tuple[int, datetime | None]:
-    """How many rows of a connection stand in a state and are free to be worked on, and since when the oldest does."""
-    with store.read() as tx:
-        free = or_(job.c.not_before.is_(None), job.c.not_before <= tx.now)
-        count, oldest = tx.execute(
-            select(func.count(), func.min(job.c.posted_at)).where(
-                job.c.connection == connection, job.c.state == state, free
-            )
-        ).one()
-        return int(count), oldest
-
-
 def restless(store: Store, instance: str, *, read_before: timedelta, limit: int) -> list[Key]:
     """Documents whose life in the storefront is not over and which were not read for a while, longest first."""
     with store.read() as tx:
@@ -350,11 +362,6 @@ def attempt_recorded(tx: Transaction, task_id: str) -> bool:
 def park(tx: Transaction, claimed: Job, until: datetime) -> None:
     """Let a settled row rest until an instant of the store's clock."""
     tx.execute(update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(not_before=until))
-
-
-def note_sent(tx: Transaction, claimed: Job, version: str) -> None:
-    """From this intent on the document counts as sent in this version; its connection no longer changes."""
-    tx.execute(update(job).where(job.c.id == claimed.id).values(posted_version=version))
 
 
 def unseen(tx: Transaction, instance: str, kind: str, stamps: Mapping[str, str]) -> list[Key]:

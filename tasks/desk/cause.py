@@ -1,5 +1,6 @@
 """One cause: its cases, and replay all of them, but first the plan."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +112,7 @@ class CausePage(Page):
 
     async def post(self) -> None:
         type, name, token = self.word("type"), self.word("cause"), self.word("token")
-        ids = [int(part) for part in self.get_argument("ids", "").split(",") if part.isascii() and part.isdigit()]
+        ids = [int(part) for part in self.get_argument("ids", "").split(",") if re.fullmatch(r"[0-9]{1,18}", part)]
         back = f"{self.reverse_url('exceptions')}/cause?{urlencode({'type': type, 'cause': name, 'plan': 'yes'})}"
         reason = self.word("reason")
         if not (ids and token and reason):

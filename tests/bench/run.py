@@ -22,7 +22,7 @@ from tasks.supervisor import ROOT, wait_for
 
 HERE = Path(__file__).parent
 QUERY = ROOT / "integration" / "centra" / "queries" / "orders.graphql"
-ROUNDS = 5
+ROUNDS = 2
 BACKLOG = 150
 """Orders of one throughput round."""
 DRAIN = 1_000

@@ -2,17 +2,17 @@
 
 import json
 import shutil
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 from servers import Valkey
 from stage import MAPPINGS, Stage, settings_for
 
-from integration.settings import Secret, Settings, SettingsError, read_settings
+from integration.settings import Secret, Settings, SettingsError
 from integration.store import Store, views
 from tasks import doctor
 from tasks.doctor import Finding
@@ -76,11 +76,12 @@ def test_a_broker_that_is_away_or_forgets_is_found(now: Stage, valkey: Valkey) -
     away = examined(now, broker_url=Secret("redis://:hunter2@127.0.0.1:1/0"))["broker"]
     assert away.grade == "FAIL"
     assert "hunter2" not in str(away)
-    valkey.client().config_set("maxmemory-policy", "allkeys-lru")
-    try:
-        forgetful = examined(now, broker_url=Secret(valkey.url))["broker memory"]
-    finally:
-        valkey.client().config_set("maxmemory-policy", "noeviction")
+    with Redis.from_url(valkey.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            forgetful = examined(now, broker_url=Secret(valkey.url))["broker memory"]
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
     assert (forgetful.grade, forgetful.do) == ("FAIL", "set `maxmemory-policy noeviction`")
 
 

@@ -334,7 +334,8 @@ def test_a_sale_is_cancelled_with_its_shipments_and_again_without_harm(tenant, l
 def test_a_packed_sale_is_too_late_to_cancel(tenant, live):
     wanted = sellable()
     ref = live.order_write(wanted).send()
-    tenant.pack(tenant.books()["sales"][0]["shipments"][0] if "shipments" in tenant.books()["sales"][0] else 1)
+    (sale,) = live.client.search_read("sale.sale", [["id", "=", int(ref)]], ("shipments",), lane="orders")
+    tenant.pack(sale["shipments"][0])
     with pytest.raises(Rejected) as raised:
         live.cancel_write(wanted.reference, ref).send()
     assert raised.value.type == "ORDER_CANCEL_TOO_LATE"

@@ -49,7 +49,8 @@ def test_a_second_replay_moves_nothing_and_says_why(desk: Desk, visitor: Visitor
 
 def test_the_message_after_an_act_is_shown_once(desk: Desk, visitor: Visitor) -> None:
     case = desk.cases["tax"][0]
-    assert "Given to bob." in visitor.post(f"/exceptions/{case}/assign", to="bob").words
+    as_browsers_do = {"Sec-Fetch-Site": "same-origin", "Origin": f"http://127.0.0.1:{desk.flower.port}"}
+    assert "Given to bob." in visitor.post(f"/exceptions/{case}/assign", headers=as_browsers_do, to="bob").words
     assert "Given to bob." not in visitor.get(f"/exceptions/{case}").words
 
 

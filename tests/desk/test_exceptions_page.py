@@ -50,8 +50,8 @@ def test_the_page_adds_up_what_is_open_and_never_adds_two_currencies(visitor: Vi
 
 def test_the_nearest_deadline_comes_first(visitor: Visitor) -> None:
     words = visitor.get("/exceptions").words
-    told = ["late by", "due in 17 min", "due in 24 min", "due in 25 min", "due in 1 h", "due in 3 h"]
-    places = [words.index(t) if t in words else -1 for t in told]
+    causes = ["[markets] Norway", "fulfil: line net", "PARKA-OLV-M", "2 sales orders", "[taxes.SE] 12", "subdivision"]
+    places = [words.index(cause) for cause in causes]
     assert places == sorted(places)
 
 
@@ -149,7 +149,7 @@ def test_a_browser_is_told_to_run_nothing_but_flowers_scripts_and_to_frame_nothi
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="a browser (no chromium on this machine)")
@@ -173,7 +173,7 @@ def test_a_real_browser_shows_the_page_with_its_style(desk: Desk, tmp_path: Path
     )
     assert 'data-bs-theme="light"' in drawn.stdout
     assert "22 cases to decide" in drawn.stdout
-    assert "Refused to" not in drawn.stderr
+    assert "Content Security Policy" not in drawn.stderr  # nothing of the page was held back
     subprocess.run(
         [
             str(CHROMIUM),

@@ -117,6 +117,8 @@ def _answered(store: Store, job: Job, write: Write, ref: str) -> str:
         stands = effects.answer(tx, job.id, write.name, ref)
     if stands != ref:
         raise Rejected(
-            "ORDER_DUPLICATE_SUSPECT", f"{write.reference} twice", f"the ERP has both {stands} and {ref} under {write.reference}"
+            "ORDER_DUPLICATE_SUSPECT",
+            f"{write.reference} twice",
+            f"the ERP has both {stands} and {ref} under {write.reference}",
         )
     return stands

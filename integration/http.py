@@ -34,6 +34,10 @@ _EPOCH_FROM = 1_000_000_000
 """A Retry-After number above this is an instant, not a wait: Centra documents a timestamp."""
 
 
+Transport = BaseAdapter
+"""What carries a request: sockets, or in a simulation the sandbox itself."""
+
+
 class Refused(Exception):
     """A 4xx that only the adapter can read: `status`, `document` (parsed JSON or None), `text` (the first 2,000 characters)."""
 
@@ -130,7 +134,8 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 def new_session(adapter: BaseAdapter | None = None) -> requests.Session:
     """A session that trusts no environment variable. One a process: connections are kept, threads share it safely enough
-    because nothing of it is changed after this."""
+    because nothing of it is changed after this.
+    """
     session = requests.Session()
     session.trust_env = False
     transport = adapter or HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=0)
@@ -153,7 +158,7 @@ class Http:
         session: requests.Session,
         gate: Gate,
         timeouts: Timeouts | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None],
         patience: timedelta = timedelta(seconds=2),
         point: Callable[[str], None] = lambda name: None,
     ) -> None:
@@ -232,12 +237,12 @@ class Http:
         return b"".join(chunks)
 
     def _read(self, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool) -> Reply:
+        document: Any = None
+        broken: NotJson | None = None
         try:
             document = parse_json(raw) if raw.strip() else None
         except NotJson as error:
-            document, broken = None, error
-        else:
-            broken = None
+            broken = error
         if 200 <= status < 300 and broken is None:
             self.gate.succeeded()
             return Reply(status, headers, document)

@@ -60,7 +60,8 @@ def _mark_window(
     instance: str, world: World, since: datetime, until: datetime, source: str, *, beyond: datetime | None = None
 ) -> datetime | None:
     """Mark what a window holds. Returns `None` when it was read whole, else the placing of the last order seen:
-    with `beyond`, reading may stop after `POLL_PAGES`, once it has passed that instant."""
+    with `beyond`, reading may stop after `POLL_PAGES`, once it has passed that instant.
+    """
     storefront = world.storefronts[instance]
     for page in range(1, MOST_PAGES + 1):
         seen, more = storefront.placed_between(since, until, page)
@@ -70,7 +71,9 @@ def _mark_window(
         last = seen[-1].placed_at
         if beyond is not None and last is not None and page >= POLL_PAGES and last > beyond:
             return last
-    raise Rejected("SCHEMA_CHANGE", f"centra:{source} paging", f"{instance} offers page after page, {MOST_PAGES} so far")
+    raise Rejected(
+        "SCHEMA_CHANGE", f"centra:{source} paging", f"{instance} offers page after page, {MOST_PAGES} so far"
+    )
 
 
 def _mark_changed(instance: str, world: World, seen: Sequence[Sighting], source: str) -> list[Key]:

@@ -8,7 +8,7 @@ from integration.domain.order import Order
 from integration.domain.proof import compare, seal
 from integration.errors import NotReady, Rejected
 from integration.ports import ERP, Fetched, Standing
-from integration.store import Transaction, documents, effects, exceptions, ledger, proofs
+from integration.store import Transaction, documents, effects, exceptions, proofs
 from integration.store.ledger import Job
 from integration.vault import VaultError
 from integration.wiring import World
@@ -98,7 +98,9 @@ def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:
         try:
             content = documents.latest(tx, world.vault, job.id, "order")
         except VaultError as error:
-            raise Rejected("ORDER_VANISHED", "vault:order", f"the order's document cannot be opened: {error}") from error
+            raise Rejected(
+                "ORDER_VANISHED", "vault:order", f"the order's document cannot be opened: {error}"
+            ) from error
     if content is None:
         raise Rejected("ORDER_VANISHED", "vault:order", "the order's document is not in the vault any more")
     order = world.storefronts[job.key.instance].reread(content)
@@ -114,7 +116,11 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
         raise Rejected("ORDER_DUPLICATE_SUSPECT", "another sales order", f"the ERP has had two sales orders: {refs}")
     job.values |= {"erp_ref": standing.ref, "erp_stamp": standing.stamp}
     if standing.life == "cancelled":
-        raise Rejected("ORDER_CHANGED_AFTER_POST", "cancelled in the ERP", f"{erp.name} has cancelled {standing.number}, Centra has not")
+        raise Rejected(
+            "ORDER_CHANGED_AFTER_POST",
+            "cancelled in the ERP",
+            f"{erp.name} has cancelled {standing.number}, Centra has not",
+        )
     draft = erp.compose(order, mapping)
     proof = compare(draft.components, standing.components, draft.carried)
     if job.row.posted_version != job.row.source_version:
@@ -129,7 +135,9 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
         shown = "; ".join(str(d) for d in proof.differences[:3])
         type = "ORDER_CHANGED_AFTER_POST" if job.row.done_at else "ORDER_ERP_RECALCULATED"
         raise Rejected(type, f"{erp.name}: {_kind(first.name)}", f"read back unequal: {shown}")
-    job.then("proven", f"proved equal to the minor unit as {standing.number or standing.ref}", done_at=world.store.now())
+    job.then(
+        "proven", f"proved equal to the minor unit as {standing.number or standing.ref}", done_at=world.store.now()
+    )
     job.also(both_agree(job, "verified: read back equal"))
 
 
@@ -145,7 +153,9 @@ def _only(job: Job, found: Sequence[Standing], world: World) -> Standing:
         return living[0]
     if living:
         refs = ", ".join(s.ref for s in living)
-        raise Rejected("ORDER_DUPLICATE_SUSPECT", f"{len(living)} sales orders", f"the ERP has {len(living)} sales orders: {refs}")
+        raise Rejected(
+            "ORDER_DUPLICATE_SUSPECT", f"{len(living)} sales orders", f"the ERP has {len(living)} sales orders: {refs}"
+        )
     since = world.store.now() - (job.row.posted_at or job.row.changed_at)
     if since < VISIBLE_WITHIN:
         raise NotReady("accepted by the ERP, not yet visible there", until=world.store.now() + ASK_AGAIN)
@@ -155,7 +165,11 @@ def _only(job: Job, found: Sequence[Standing], world: World) -> Standing:
 def _still_draft(job: Job, standing: Standing, world: World) -> None:
     """Accepted is not processing: a channel exception is a case at once, a plain draft after a while."""
     if standing.problem:
-        raise Rejected("ORDER_STUCK_IN_ERP", "channel exception", f"{standing.number} was accepted and held back: {standing.problem}")
+        raise Rejected(
+            "ORDER_STUCK_IN_ERP",
+            "channel exception",
+            f"{standing.number} was accepted and held back: {standing.problem}",
+        )
     since = world.store.now() - (job.row.posted_at or job.row.changed_at)
     if since < PROCESSED_WITHIN:
         raise NotReady(f"{standing.number} is accepted and not yet processing", until=world.store.now() + ASK_AGAIN)

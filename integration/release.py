@@ -75,7 +75,9 @@ def decide(past: Past, fetched: Fetched | None, mappings: Collection[Mapping]) -
     if fetched is None:
         return _absent(past)
     if fetched.order is None:
-        raise Rejected("SCHEMA_CHANGE", f"centra:order {fetched.problem}", f"Centra's answer is not readable: {fetched.problem}")
+        raise Rejected(
+            "SCHEMA_CHANGE", f"centra:order {fetched.problem}", f"Centra's answer is not readable: {fetched.problem}"
+        )
     order, sent = fetched.order, past.posted_version is not None
     if order.cancelled:
         if not sent:

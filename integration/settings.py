@@ -186,7 +186,9 @@ class _Given:
         found = tuple(part for part in re.split(r"[\s,]+", self.text(name, "")) if part)
         for part in found:
             if not _NAME.fullmatch(part):
-                raise SettingsError(f"LOCKSTEP_{name} holds a name that is none: use lower-case letters, digits and dashes")
+                raise SettingsError(
+                    f"LOCKSTEP_{name} holds a name that is none: use lower-case letters, digits and dashes"
+                )
         return found
 
 

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from requests.adapters import BaseAdapter
-
 from integration.budget import Gate, Quota, Terms, growth_plan
 from integration.centra.adapter import Centra
 from integration.centra.client import CentraClient
 from integration.domain.order import Key
 from integration.effects import perform
-from integration.http import Http, Timeouts, new_session
+from integration.http import Http, Timeouts, Transport, new_session
 from integration.ports import ERP, Storefront, Write
 from integration.settings import Settings, SettingsError
 from integration.store import Store, reference
@@ -71,7 +69,7 @@ class World:
     ring: Ring
     point: Callable[[str], None]
     owner: str
-    _transport: BaseAdapter | None = None
+    _transport: Transport | None = None
     _erps: dict[str, ERP] = field(default_factory=dict)
     _parsed: dict[tuple[str, int], Mapping] = field(default_factory=dict)
 
@@ -110,18 +108,23 @@ class World:
         with self.store.read() as tx:
             version = reference.mapping_versions(tx)[connection]
         module = importlib.import_module(self.mapping(connection, version).adapter)
-        quotas = (Quota("requests", told.requests_per_second, timedelta(seconds=1)),) if told.requests_per_second else ()
+        quotas = (
+            (Quota("requests", told.requests_per_second, timedelta(seconds=1)),) if told.requests_per_second else ()
+        )
         gate = Gate(self.store, connection, quotas, Terms(open_for=self.settings.breaker_open))
-        erp: ERP = module.connect(connection, self._http(told.url, module.headers(told.token.reveal()), gate))
+        erp: ERP = module.connect(connection, self.http(told.url, module.headers(told.token.reveal()), gate))
         return erp
 
-    def _http(self, base: str, headers: dict[str, str], gate: Gate) -> Http:
+    def http(self, base: str, headers: dict[str, str], gate: Gate) -> Http:
+        """A way to one remote system, with this world's clock and terms."""
         return Http(
             base,
             headers=headers,
             session=new_session(self._transport),
             gate=gate,
-            timeouts=Timeouts(read=self.settings.http_read.total_seconds(), total=1.5 * self.settings.http_read.total_seconds()),
+            timeouts=Timeouts(
+                read=self.settings.http_read.total_seconds(), total=1.5 * self.settings.http_read.total_seconds()
+            ),
             sleep=self.clock.sleep,
             point=self.point,
         )
@@ -137,7 +140,7 @@ def build_world(
     ring: Ring,
     clock: Clock | None = None,
     chance: Chance | None = None,
-    transport: BaseAdapter | None = None,
+    transport: Transport | None = None,
     owner: str = "",
     store: Store | None = None,
     point: Callable[[str], None] | None = None,
@@ -148,7 +151,9 @@ def build_world(
     point = point or crash_point(settings.crash_at)
     if not settings.vault_keys:
         raise SettingsError("LOCKSTEP_VAULT_KEY is not set: personal data is kept encrypted or not at all")
-    vault = Vault({name: read_master_key(key.reveal()) for name, key in settings.vault_keys.items()}, chance.random_bytes)
+    vault = Vault(
+        {name: read_master_key(key.reveal()) for name, key in settings.vault_keys.items()}, chance.random_bytes
+    )
     world = World(
         settings=settings,
         clock=clock,
@@ -166,7 +171,7 @@ def build_world(
         if told.plan not in PLANS:
             raise SettingsError(f"the plan of {told.name} must be one of {', '.join(PLANS)}")
         gate = Gate(world.store, told.name, PLANS[told.plan](), Terms(open_for=settings.breaker_open))
-        http = world._http(told.url, {"Authorization": f"Bearer {told.token.reveal()}"}, gate)
+        http = world.http(told.url, {"Authorization": f"Bearer {told.token.reveal()}"}, gate)
         world.storefronts[told.name] = Centra(
             told.name, CentraClient(http), fingerprint=vault.fingerprint, updated_filter=told.updated_filter
         )

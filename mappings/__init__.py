@@ -6,7 +6,8 @@ not validate raises `BrokenMapping` naming file, table and key, and changes noth
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping as Dict
+from collections.abc import Iterable
+from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal

@@ -46,7 +46,7 @@ def _zone(value: str) -> None:
 
 def _percent(value: str) -> None:
     if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,4})?|100", value) or (value.endswith("0") and "." in value):
-        raise ValidationError(f"{value!r} is not a plain percentage such as \"20\" or \"5.5\"")
+        raise ValidationError(f'{value!r} is not a plain percentage such as "20" or "5.5"')
 
 
 def _instant(value: Any) -> None:
@@ -95,7 +95,9 @@ class _Mapping(_Strict):
         required=True,
     )
     shipping_tax = fields.Dict(
-        keys=fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")), values=fields.String(validate=_percent), required=True
+        keys=fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")),
+        values=fields.String(validate=_percent),
+        required=True,
     )
     vouchers = fields.Dict(keys=_name(), values=fields.String(validate=validate.OneOf(KINDS)), required=True)
     tenders = fields.Dict(keys=_name(), values=_name(), required=True)

@@ -150,7 +150,7 @@ def _play(stack: Stack, store: Store, orders: int, say: Callable[[str], None], *
                 say(f"  [{time.monotonic() - began:5.1f} s] {name} was dead and is started again")
             now = _progress(store)
             show(now)
-            rest.look(now, passed > 1, _unfinished(stack, store))
+            rest.look(now, passed > 1, _unfinished(store))
             time.sleep(0.5)
 
 
@@ -177,11 +177,10 @@ def _progress(store: Store) -> Progress:
     return Progress(sum(states.values()), Counter(states), 0, Counter(exceptions))
 
 
-def _unfinished(stack: Stack, store: Store) -> int:
+def _unfinished(store: Store) -> int:
     """Orders that are not at rest: on their way in the ledger, or not yet in it."""
     with store.read() as tx:
-        moving = counts.moving(tx)
-    return moving
+        return counts.moving(tx)
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def _broker(settings: Settings) -> Iterator[Finding]:
     waits = {"socket_timeout": BROKER_ANSWERS_IN, "socket_connect_timeout": BROKER_ANSWERS_IN}
     redis = url.startswith(("redis", "sentinel"))
     with Connection(url, connect_timeout=BROKER_ANSWERS_IN, transport_options=waits if redis else {}) as connection:
-        connection.ensure_connection(max_retries=1, timeout=BROKER_ANSWERS_IN)
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_ANSWERS_IN)
         if not redis:
             yield Finding("ok", "broker", f"{redacted(url)} answers")
             return

@@ -14,7 +14,7 @@ from integration.domain.order import Key
 from integration.errors import LockstepError, Rejected, Unavailable, Unknown
 from integration.store import StoreDown, exceptions, schedule
 from integration.wiring import World
-from tasks.celery import TASKS, CHAINS, app, world
+from tasks.celery import CHAINS, TASKS, app, world
 from tasks.step import outage, place_of
 
 log = structlog.get_logger()

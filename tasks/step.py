@@ -18,7 +18,7 @@ from celery import Task
 
 from integration.domain.order import Key
 from integration.errors import LeaseLost, LockstepError, NotReady, Rejected, Unavailable, Unknown
-from integration.store import StoreDown, documents, exceptions, ledger
+from integration.store import StoreDown, documents, exceptions, ledger, spending
 from integration.store.ledger import Job, Outcome
 from integration.wiring import World
 from tasks.celery import app, world
@@ -229,11 +229,14 @@ def outage(error: Unavailable, world: World) -> Callable[[Any], None]:
         act_within=timedelta(minutes=rule.act_within_minutes),
         connection=error.system,
     )
-    return lambda tx: void(exceptions.open_case(tx, case))
 
+    def open_case(tx: Any) -> None:
+        """Unless the connection has recovered since: then nobody would come to close the case."""
+        breaker = spending.breaker_of(tx, error.system)
+        if breaker is not None and breaker.open_since is not None:
+            exceptions.open_case(tx, case)
 
-def void(_: object) -> None:
-    """An act has no result."""
+    return open_case
 
 
 def _dead(job: Job, error: Rejected, world: World, died: Exception | None = None) -> _Fate:

@@ -77,7 +77,7 @@ class Process:
 
     def start(self) -> None:
         with self.log.open("ab") as out:
-            self._child = subprocess.Popen(  # noqa: S603 - our own programs, words from our own Procfile
+            self._child = subprocess.Popen(
                 self.words,
                 cwd=self.folder,
                 env=self.environment,

@@ -52,9 +52,11 @@ class WsgiTransport(BaseAdapter):
         self, request: requests.PreparedRequest, status: str, headers: list[tuple[str, str]], content: bytes
     ) -> requests.Response:
         response = requests.Response()
-        response.status_code = int(status.split()[0])
+        response.status_code = int(status.split(maxsplit=1)[0])
         response.headers.update(dict(headers))
-        response.raw = HTTPResponse(body=io.BytesIO(content), headers=headers, status=response.status_code, preload_content=False)
+        response.raw = HTTPResponse(
+            body=io.BytesIO(content), headers=headers, status=response.status_code, preload_content=False
+        )
         response.request = request
         response.url = str(request.url)
         return response
@@ -63,7 +65,9 @@ class WsgiTransport(BaseAdapter):
         """Nothing is held open."""
 
 
-def _call(app: App, request: requests.PreparedRequest, parts: Any, body: bytes) -> tuple[str, list[tuple[str, str]], bytes]:
+def _call(
+    app: App, request: requests.PreparedRequest, parts: Any, body: bytes
+) -> tuple[str, list[tuple[str, str]], bytes]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "PATH_INFO": parts.path,

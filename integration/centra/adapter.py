@@ -66,7 +66,7 @@ class Centra:
         for row in rows:
             seen = row.get("object")
             number = seen.get("orderNumber") if isinstance(seen, dict) else None
-            found.append(Event(int(row["id"]), "" if number is None else str(number)))
+            found.append(Event(int(str(row["id"])), "" if number is None else str(number)))
         return found
 
     def confirm_events(self, ids: Collection[int]) -> None:
@@ -95,7 +95,9 @@ def _rows(answer: Mapping[str, object], name: str) -> list[dict[str, object]]:
 
 
 def _sightings(rows: Sequence[Mapping[str, object]]) -> list[Sighting]:
-    return [Sighting(str(row["number"]), str(row.get("updatedAt") or ""), _instant(row.get("createdAt"))) for row in rows]
+    return [
+        Sighting(str(row["number"]), str(row.get("updatedAt") or ""), _instant(row.get("createdAt"))) for row in rows
+    ]
 
 
 def _instant(told: object) -> datetime | None:

@@ -9,8 +9,9 @@ from typing import Any
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http, Refused
 
-
-_BAD_TOKEN = re.compile(r"(invalid|expired|revoked|missing) token|token (is |has )?(invalid|expired|revoked)", re.IGNORECASE)
+_BAD_TOKEN = re.compile(
+    r"(invalid|expired|revoked|missing) token|token (is |has )?(invalid|expired|revoked)", re.IGNORECASE
+)
 """Unconfirmed: a bad token may be answered with 200 and an error about no place in the document, instead of a 401."""
 
 
@@ -49,7 +50,9 @@ class CentraClient:
         try:
             reply = self.http.call("POST", "/graphql", body, lane=lane, writes=writes, costs=costs)
         except Refused as refused:
-            raise self._refused(name, refused.document, f"HTTP {refused.status}", refused.text, writes=writes) from refused
+            raise self._refused(
+                name, refused.document, f"HTTP {refused.status}", refused.text, writes=writes
+            ) from refused
         document = reply.document
         if not isinstance(document, dict) or not ("data" in document or "errors" in document):
             return self._nonsense(name, writes)

@@ -29,7 +29,7 @@ class BadOrder(ValueError):
 
 
 class _Amount(fields.Field[Decimal]):
-    def _deserialize(self, value: Any, attr: str | None, told: Mapping[str, Any] | None, **_: Any) -> Decimal:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
         try:
             return digits(value["value"])
         except (TypeError, KeyError, MoneyError) as error:
@@ -39,7 +39,7 @@ class _Amount(fields.Field[Decimal]):
 class _Plain(fields.Field[Decimal]):
     """An amount in digits, beside its currency."""
 
-    def _deserialize(self, value: Any, attr: str | None, told: Mapping[str, Any] | None, **_: Any) -> Decimal:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
         try:
             return digits(value)
         except MoneyError as error:
@@ -47,8 +47,8 @@ class _Plain(fields.Field[Decimal]):
 
 
 class _Percent(_Plain):
-    def _deserialize(self, value: Any, attr: str | None, told: Mapping[str, Any] | None, **terms: Any) -> Decimal:
-        percent = super()._deserialize(value, attr, told, **terms)
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
+        percent = super()._deserialize(value, attr, data, **kwargs)
         try:
             tax_rate(percent)
         except MoneyError as error:

@@ -30,13 +30,18 @@ def exponent(currency: str) -> int:
     return int(decimals)
 
 
+def _honest(value: Decimal) -> bool:
+    """Finite, and of a size and precision that amounts have."""
+    in_size = value.is_finite() and _MOST_SMALL <= value.adjusted() < _MOST_LARGE
+    return in_size and len(value.as_tuple().digits) <= _MOST_DIGITS
+
+
 def digits(value: object) -> Decimal:
     """An exact Decimal from digits. Floats are refused: 19.99 * 100 is 1998.9999999999998 in one."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = Decimal(value)
-    if isinstance(value, Decimal) and value.is_finite() and _MOST_SMALL <= value.adjusted() < _MOST_LARGE:
-        if len(value.as_tuple().digits) <= _MOST_DIGITS:
-            return value
+    if isinstance(value, Decimal) and _honest(value):
+        return value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_MOST_LARGE:
         return Decimal(value)
     raise MoneyError(f"not an exact amount: a {type(value).__name__}")
@@ -71,7 +76,7 @@ class Money:
         return cls(0, currency)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.minor, int) or isinstance(self.minor, bool):
+        if type(self.minor) is not int:
             raise MoneyError("money is a whole number of minor units")
 
     def _same(self, other: "Money") -> None:

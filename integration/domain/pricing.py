@@ -111,7 +111,8 @@ def _check_discounts(order: Order) -> None:
     named = total([d.amount for d in order.discounts], order.currency)
     if named != order.discount_total:
         raise Inconsistent(
-            f"vouchers sum to {named}, the order's discount total is {order.discount_total}", named - order.discount_total
+            f"vouchers sum to {named}, the order's discount total is {order.discount_total}",
+            named - order.discount_total,
         )
 
 
@@ -156,7 +157,7 @@ def _with_tax(order: Order, drafts: list[_Draft]) -> list[Part]:
     open_ones = [d for d in drafts if d.tax is None]
     rest = order.tax - total([d.tax for d in drafts if d.tax is not None], order.currency)
     exact = [_expected_tax(order, d) for d in open_ones]
-    if abs(rest.minor - sum(exact)) > Fraction(len(open_ones) + 1, 2) or (not open_ones and rest):
+    if abs(rest.minor - sum(exact, Fraction(0))) > Fraction(len(open_ones) + 1, 2) or (not open_ones and rest):
         raise Inconsistent(
             f"tax of the parts is {order.tax - rest} plus {float(sum(exact)):.1f} minor units expected on "
             f"{len(open_ones)} discounted part(s), the order's tax is {order.tax}",

@@ -48,14 +48,14 @@ class Transaction:
         """The server's clock on PostgreSQL, the world's on SQLite; the same instant all through a transaction."""
         if self._now is None:
             server = self.connection.dialect.name == "postgresql"
-            told = self.connection.scalar(select(func.clock_timestamp())) if server else self._clock.now()
+            told: Any = self.connection.scalar(select(func.clock_timestamp())) if server else self._clock.now()
             self._now = told.astimezone(UTC)
         return self._now
 
     def insert(self, table: Any) -> Any:
         """An INSERT that knows ON CONFLICT in this database's dialect."""
         dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)  # type: ignore[attr-defined]  # both dialects have it; their common type does not say
+        return dialect.insert(table)
 
 
 class Store:
@@ -75,10 +75,9 @@ class Store:
     def write(self, name: str = "write") -> Iterator[Transaction]:
         """A transaction that commits when the block ends and rolls back when it raises."""
         try:
-            with self.engine.connect() as connection:
-                with connection.begin():
-                    yield Transaction(connection, self.clock)
-                    self.point(f"{name}.before-commit")
+            with self.engine.connect() as connection, connection.begin():
+                yield Transaction(connection, self.clock)
+                self.point(f"{name}.before-commit")
         except DBAPIError as error:
             raise _store_down(error) from error
         self.point(f"{name}.after-commit")
@@ -106,7 +105,9 @@ class Store:
         metadata.create_all(self.engine)
         with self.engine.begin() as connection:
             for statement in GUARDS[self.engine.dialect.name]:
-                connection.exec_driver_sql(statement.replace("%", "%%") if self.engine.dialect.name == "postgresql" else statement)
+                connection.exec_driver_sql(
+                    statement.replace("%", "%%") if self.engine.dialect.name == "postgresql" else statement
+                )
 
     def forget_connections(self) -> None:
         """Drop pooled connections without closing them: a forked child must not share its parent's."""

@@ -15,7 +15,9 @@ def orders_by_state(tx: Transaction) -> dict[str, int]:
 def moving(tx: Transaction) -> int:
     """Orders on their way: not at rest, not held, not dead; or with a hint that nobody has followed yet."""
     on_their_way = or_(
-        job.c.state.in_(("seen", "ready", "posted", "cancelling")), job.c.dirty_seq > job.c.clean_seq, job.c.owner.is_not(None)
+        job.c.state.in_(("seen", "ready", "posted", "cancelling")),
+        job.c.dirty_seq > job.c.clean_seq,
+        job.c.owner.is_not(None),
     )
     return tx.scalar(select(func.count()).where(on_their_way)) or 0
 
@@ -28,7 +30,9 @@ def all_orders(tx: Transaction) -> list[dict[str, Any]]:
 def open_cases(tx: Transaction) -> list[dict[str, Any]]:
     """Every open exception as a dict, with its order's `number` where it has one."""
     rows = select(exception, job.c.number).outerjoin(job, job.c.id == exception.c.job_id)
-    return [dict(row._mapping) for row in tx.execute(rows.where(exception.c.state != "resolved").order_by(exception.c.id))]
+    return [
+        dict(row._mapping) for row in tx.execute(rows.where(exception.c.state != "resolved").order_by(exception.c.id))
+    ]
 
 
 def open_by_type(tx: Transaction) -> dict[str, int]:

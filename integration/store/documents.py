@@ -20,7 +20,9 @@ def _data_key(tx: Transaction, vault: Vault, job_id: int) -> bytes:
     return key
 
 
-def put(tx: Transaction, vault: Vault, job_id: int, kind: str, content: bytes, *, only_latest: bool = False) -> int | None:
+def put(
+    tx: Transaction, vault: Vault, job_id: int, kind: str, content: bytes, *, only_latest: bool = False
+) -> int | None:
     """Seal a document of a job and return its id; `None` when the person's data was erased: then nothing is kept."""
     try:
         key = _data_key(tx, vault, job_id)
@@ -29,9 +31,10 @@ def put(tx: Transaction, vault: Vault, job_id: int, kind: str, content: bytes, *
     if only_latest:
         tx.execute(delete(document).where(document.c.job_id == job_id, document.c.kind == kind))
     sealed = vault.seal(key, content, f"{kind}:{job_id}")
-    return tx.scalar(
+    stored: int | None = tx.scalar(
         tx.insert(document).values(job_id=job_id, kind=kind, sealed=sealed, at=tx.now).returning(document.c.id)
     )
+    return stored
 
 
 def latest(tx: Transaction, vault: Vault, job_id: int, kind: str) -> bytes | None:

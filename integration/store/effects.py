@@ -23,7 +23,10 @@ def intend(
     """Record a first intent. False, and nothing recorded, when there has been one: then look at it before anything else."""
     row = tx.insert(effect).values(
         **{"job_id": job_id, "name": name, "class": effect_class, "reference": reference, "state": "intent"},
-        **{"request": request, "tries": 1, "intent_at": tx.now, "unknown_until": unknown_until},
+        request=request,
+        tries=1,
+        intent_at=tx.now,
+        unknown_until=unknown_until,
     )
     first = row.on_conflict_do_nothing(index_elements=["job_id", "name"]).returning(effect.c.id)
     return tx.scalar(first) is not None

@@ -43,8 +43,13 @@ def open_case(tx: Transaction, case: Case) -> int:
             tx.insert(exception)
             .values(
                 **fresh,
-                **{"instance": case.instance, "connection": case.connection, "job_id": case.job_id, "state": "open"},
-                **{"owner": case.owner, "money_minor": case.money_minor, "currency": case.currency},
+                instance=case.instance,
+                connection=case.connection,
+                job_id=case.job_id,
+                state="open",
+                owner=case.owner,
+                money_minor=case.money_minor,
+                currency=case.currency,
                 opened_at=tx.now,
                 act_by=tx.now + case.act_within,
             )
@@ -224,7 +229,9 @@ def jobs_waiting_for(tx: Transaction, types: Collection[str], *, causes: Collect
     wanted = [exception.c.state != "resolved", exception.c.type.in_(types), job.c.state == "dead"]
     if causes is not None:
         wanted.append(exception.c.cause.in_(causes))
-    rows = tx.execute(select(job.c.id).join(exception, exception.c.job_id == job.c.id).where(*wanted).order_by(job.c.id))
+    rows = tx.execute(
+        select(job.c.id).join(exception, exception.c.job_id == job.c.id).where(*wanted).order_by(job.c.id)
+    )
     return [int(i) for i in rows.scalars()]
 
 

@@ -12,13 +12,12 @@ def _sqlite() -> list[str]:
            WHEN OLD.erp_ref IS NOT NULL AND NEW.erp_ref IS NOT OLD.erp_ref
            BEGIN SELECT RAISE(ABORT, 'erp_ref is written once'); END"""
     ]
-    for table in _APPEND_ONLY:
-        for act in ("UPDATE", "DELETE"):
-            statements.append(
-                f"""CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table}
-                    BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""
-            )
-    return statements
+    return statements + [
+        f"""CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table}
+            BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"""
+        for table in _APPEND_ONLY
+        for act in ("UPDATE", "DELETE")
+    ]
 
 
 def _postgresql() -> list[str]:
@@ -31,12 +30,11 @@ def _postgresql() -> list[str]:
            WHEN (OLD.erp_ref IS NOT NULL AND NEW.erp_ref IS DISTINCT FROM OLD.erp_ref)
            EXECUTE FUNCTION lockstep_erp_ref_once()""",
     ]
-    for table in _APPEND_ONLY:
-        statements.append(
-            f"""CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
-                FOR EACH ROW EXECUTE FUNCTION lockstep_refuse()"""
-        )
-    return statements
+    return statements + [
+        f"""CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION lockstep_refuse()"""
+        for table in _APPEND_ONLY
+    ]
 
 
 GUARDS = {"sqlite": _sqlite(), "postgresql": _postgresql()}

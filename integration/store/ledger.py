@@ -126,7 +126,8 @@ def is_due(store: Store, link: str, key: Key) -> bool:
 
 def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
     """Whether `key` is due to be proved and its page is worth a request: it is full, has waited for `patience`, or no
-    other order of the connection is still to be posted."""
+    other order of the connection is still to be posted.
+    """
     with store.read() as tx:
         now = tx.now
         own = select(job.c.connection).where(_is(key), _due("prove", now)).scalar_subquery()
@@ -140,9 +141,7 @@ def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
         return bool(posted) and (not unposted or posted >= page or oldest is None or now - oldest >= patience)
 
 
-def claim(
-    store: Store, link: str, key: Key, *, owner: str, task_id: str, lease: timedelta, page: int = 1
-) -> list[Job]:
+def claim(store: Store, link: str, key: Key, *, owner: str, task_id: str, lease: timedelta, page: int = 1) -> list[Job]:
     """Take the lease of `key` for `link` and, for set-based links, of up to `page - 1` other due rows beside it.
 
     Returns nothing when `key` is not due: someone has done, is doing, or may not yet do it. Each claimed row gets its
@@ -174,12 +173,16 @@ def claim(
 
 def _close_lost_attempts(tx: Transaction, ids: Collection[int]) -> None:
     """Close what dead workers left open on these rows; each counts, so that a poison job cannot kill for ever."""
-    lost = tx.execute(
-        update(attempt)
-        .where(attempt.c.job_id.in_(ids), attempt.c.outcome == "open")
-        .values(outcome="lost", ended_at=tx.now, note="its worker stopped before the outcome was known")
-        .returning(attempt.c.job_id)
-    ).scalars().all()
+    lost = (
+        tx.execute(
+            update(attempt)
+            .where(attempt.c.job_id.in_(ids), attempt.c.outcome == "open")
+            .values(outcome="lost", ended_at=tx.now, note="its worker stopped before the outcome was known")
+            .returning(attempt.c.job_id)
+        )
+        .scalars()
+        .all()
+    )
     if lost:
         tx.execute(update(job).where(job.c.id.in_(lost)).values(attempts=job.c.attempts + 1))
 
@@ -191,7 +194,7 @@ def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_i
         for row in rows
     ]
     opened = tx.execute(tx.insert(attempt).values(begun).returning(attempt.c.job_id, attempt.c.id))
-    return {job_id: attempt_id for job_id, attempt_id in opened}
+    return {int(row.job_id): int(row.id) for row in opened}
 
 
 def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta, **more: Any) -> None:
@@ -203,7 +206,9 @@ def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta, *
     if claimed.until - tx.now < needs:
         claimed.until = values["until"] = tx.now + lease
     held = tx.execute(
-        update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence, job.c.owner == claimed.owner).values(values)
+        update(job)
+        .where(job.c.id == claimed.id, job.c.fence == claimed.fence, job.c.owner == claimed.owner)
+        .values(values)
     )
     if held.rowcount == 0:
         raise LeaseLost(f"{claimed.key} is held by another worker now")
@@ -223,12 +228,8 @@ class Outcome:
 
 def settle(store: Store, link: str, outcomes: Collection[Outcome]) -> list[Job]:
     """Write the outcomes of a claim in one commit. Returns the jobs whose lease had been lost: theirs are not written."""
-    lost = []
     with store.write(f"settle.{link}") as tx:
-        for settled in outcomes:
-            if not _settle_one(tx, settled):
-                lost.append(settled.job)
-    return lost
+        return [settled.job for settled in outcomes if not _settle_one(tx, settled)]
 
 
 def _settle_one(tx: Transaction, settled: Outcome) -> bool:
@@ -236,9 +237,7 @@ def _settle_one(tx: Transaction, settled: Outcome) -> bool:
     values = {"owner": None, "until": None, "changed_at": tx.now, **settled.values}
     if settled.counts:
         values["attempts"] = job.c.attempts + 1
-    mine = tx.execute(
-        update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(values)
-    )
+    mine = tx.execute(update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(values))
     kept = mine.rowcount == 1
     tx.execute(
         update(attempt)
@@ -355,7 +354,10 @@ def find(tx: Transaction, key: Key) -> Row[Any] | None:
 def attempt_recorded(tx: Transaction, task_id: str) -> bool:
     """Whether a task of this id has an attempt whose terminal outcome is on record."""
     return bool(
-        tx.scalar(select(exists().where(attempt.c.task_id == bindparam("task"), attempt.c.outcome == "dead")), {"task": task_id})
+        tx.scalar(
+            select(exists().where(attempt.c.task_id == bindparam("task"), attempt.c.outcome == "dead")),
+            {"task": task_id},
+        )
     )
 
 
@@ -377,9 +379,7 @@ def unseen(tx: Transaction, instance: str, kind: str, stamps: Mapping[str, str])
 
 def note_read(tx: Transaction, instance: str, numbers: Collection[str]) -> None:
     """These documents were asked after and had not changed."""
-    tx.execute(
-        update(job).where(job.c.instance == instance, job.c.number.in_(list(numbers))).values(read_at=tx.now)
-    )
+    tx.execute(update(job).where(job.c.instance == instance, job.c.number.in_(list(numbers))).values(read_at=tx.now))
 
 
 def cancel_again(tx: Transaction, job_id: int, connection: str, ref: str) -> None:

@@ -20,13 +20,15 @@ def upgrade(store: Store) -> None:
 
 
 def revision(store: Store) -> str | None:
-    """The revision a database is at; `None` for an empty one."""
-    with store.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    """The revision a database is at; `None` for an empty one. Raises `StoreDown`."""
+    with store.read() as tx:
+        return MigrationContext.configure(tx.connection).get_current_revision()
 
 
 def require_current(store: Store) -> None:
     """Raises `SettingsError` unless the database speaks this code's schema."""
     found = revision(store)
     if found != SCHEMA:
-        raise SettingsError(f"the database is at schema {found or 'none'}, this code at {SCHEMA}: run `lockstep migrate`")
+        raise SettingsError(
+            f"the database is at schema {found or 'none'}, this code at {SCHEMA}: run `lockstep migrate`"
+        )

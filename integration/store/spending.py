@@ -82,8 +82,6 @@ def recover(tx: Transaction, system: str) -> bool:
     if row is None or (not row.failures and row.open_since is None):
         return False
     tx.execute(
-        update(breaker)
-        .where(breaker.c.system == system)
-        .values(failures=0, open_since=None, closed_until=None, why="")
+        update(breaker).where(breaker.c.system == system).values(failures=0, open_since=None, closed_until=None, why="")
     )
     return row.open_since is not None

@@ -91,11 +91,15 @@ job = Table(
     Column("rung_at", Instant),
     Column("read_at", Instant, comment="when the storefront was last asked about it"),
     Column("source_status", String(32), nullable=False, server_default=""),
-    Column("source_stamp", String(40), nullable=False, server_default="", comment="the storefront's last-changed stamp"),
+    Column(
+        "source_stamp", String(40), nullable=False, server_default="", comment="the storefront's last-changed stamp"
+    ),
     Column("source_version", String(64), comment="fingerprint of the document as last read"),
     Column("posted_version", String(64), comment="fingerprint of the document as last sent"),
     Column("erp_ref", String(64), comment="the ERP's id of the document; written once"),
-    Column("erp_stamp", String(40), nullable=False, server_default="", comment="the ERP's last-changed stamp when proved"),
+    Column(
+        "erp_stamp", String(40), nullable=False, server_default="", comment="the ERP's last-changed stamp when proved"
+    ),
     Column("market", String(128), nullable=False, server_default=""),
     Column("currency", String(3)),
     Column("total_minor", BigInteger),

@@ -81,10 +81,19 @@ def throughput() -> list[Row]:
         plain.append(_plain())
     mine, theirs = statistics.median(ours), statistics.median(plain)
     ratio = round(mine / theirs, 2)
-    how = f"{BACKLOG} waiting orders, two worker processes each, remote limits off, median of {ROUNDS} alternating rounds"
+    how = (
+        f"{BACKLOG} waiting orders, two worker processes each, remote limits off, median of {ROUNDS} alternating rounds"
+    )
     return [
         Row("orders a second, whole lane", round(mine, 1), "1/s", "", None, how),
-        Row("orders a second, plain Celery chain", round(theirs, 1), "1/s", "", None, "fetch, create, read back; one order at a time"),
+        Row(
+            "orders a second, plain Celery chain",
+            round(theirs, 1),
+            "1/s",
+            "",
+            None,
+            "fetch, create, read back; one order at a time",
+        ),
         Row("whole lane / plain chain", ratio, "ratio", ">= 0.7", ratio >= 0.7, how),
     ]
 
@@ -112,13 +121,26 @@ def _plain() -> float:
             "BENCH_QUERY": str(QUERY),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}",
         }
-        words = [sys.executable, "-m", "celery", "-A", "plain_chain", "worker", "-c", "2", "-n", "plain@%h", "-l", "info"]
+        words = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "plain_chain",
+            "worker",
+            "-c",
+            "2",
+            "-n",
+            "plain@%h",
+            "-l",
+            "info",
+        ]
         stack.supervisor.start("plain", [*words, "--without-gossip", "--without-mingle"], **environment)
         wait_for(lambda: "ready." in _log(stack, "plain"), "the plain worker's start", 30)
         numbers = stack.ask(stack.centra_url, "/_sandbox/orders")
         began = time.monotonic()
         send = f"import plain_chain; plain_chain.send({numbers})"
-        subprocess.run([sys.executable, "-c", send], env=stack.environment | environment, check=True, timeout=60)  # noqa: S603 - ours
+        subprocess.run([sys.executable, "-c", send], env=stack.environment | environment, check=True, timeout=60)
         wait_for(lambda: _read_backs(stack) >= 2 * BACKLOG, "the plain chain's end", 120)
         return BACKLOG / (time.monotonic() - began)
 
@@ -199,7 +221,7 @@ def start_up() -> list[Row]:
     taken = []
     for _ in range(11):
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "tasks.cli", "--help"], check=True, capture_output=True, timeout=30)  # noqa: S603 - ours
+        subprocess.run([sys.executable, "-m", "tasks.cli", "--help"], check=True, capture_output=True, timeout=30)
         taken.append((time.monotonic() - began) * 1000)
     value = round(statistics.median(taken))
     return [Row("lockstep --help", value, "ms", "< 300 ms", value < 300, "median of 11 starts")]

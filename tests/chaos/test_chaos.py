@@ -113,7 +113,9 @@ def _at_rest(store: Store, orders: int) -> bool:
 
 @pytest.mark.timeout(420)
 @pytest.mark.parametrize("seed", [int(os.environ.get("LOCKSTEP_CHAOS_SEED", "20260504"))])
-def test_every_order_ends_exactly_once_or_in_one_exception_whatever_is_killed(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_order_ends_exactly_once_or_in_one_exception_whatever_is_killed(
+    seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     day = ["--day", str(ORDERS), "--speed", str(86_400 / CHAOS_SECONDS), "--seed", str(seed), "--mishaps", "3"]
     stack = Stack(processes=PROCESSES, **SETTINGS)
     stack.sandbox_words = [*day, *stack.webhook_words()]
@@ -134,9 +136,11 @@ def test_every_order_ends_exactly_once_or_in_one_exception_whatever_is_killed(se
             jobs, cases = counts.all_orders(tx), counts.open_cases(tx)
         store.close()
         broken = inspect(orders, fulfil, jobs, [case for case in cases if case["number"]])
-        restarts = {name: process.starts - 1 for name, process in stack.supervisor.processes.items() if process.starts > 1}
+        restarts = {
+            name: process.starts - 1 for name, process in stack.supervisor.processes.items() if process.starts > 1
+        }
         with capsys.disabled():
-            print(  # noqa: T201 - the figures of a chaos run are its result
+            print(
                 f"\nchaos: {len(orders)} orders, {dict(chaos.done)}, {chaos.destroyed} messages destroyed, restarts {restarts}, "
                 f"at rest {healed - ended:.0f} s after the last blow"
             )

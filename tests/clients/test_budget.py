@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsgi_transport import WsgiTransport

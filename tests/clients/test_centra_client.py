@@ -51,7 +51,10 @@ def told(wire, document, status=200):
     wire.post("https://brand.test/graphql", json=document, status=status)
 
 
-PARTIAL = {"errors": [{"message": "secret words", "path": ["orders", 0, "market"]}], "data": {"orders": [{"number": 1}]}}
+PARTIAL = {
+    "errors": [{"message": "secret words", "path": ["orders", 0, "market"]}],
+    "data": {"orders": [{"number": 1}]},
+}
 FORBIDDEN = {"errors": [{"message": "You need Order:read", "extensions": {"category": "authorization"}}], "data": None}
 INVALID = {"errors": [{"message": "Cannot query field nope", "locations": [{"line": 1, "column": 1}]}]}
 
@@ -113,7 +116,8 @@ def test_an_answer_that_is_no_graphql_is_no_answer(client, wire, document):
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"confirmEvents": None}, {"confirmEvents": {}}, {"confirmEvents": {"userErrors": None}}, {"a": {}, "b": {}}]
+    "data",
+    [{}, {"confirmEvents": None}, {"confirmEvents": {}}, {"confirmEvents": {"userErrors": None}}, {"a": {}, "b": {}}],
 )
 def test_a_mutation_without_its_payload_is_unknown(client, wire, data):
     told(wire, {"data": data})
@@ -202,8 +206,18 @@ def test_events_come_again_until_confirmed(shop, centra):
 
 @pytest.mark.parametrize(
     ("fault", "failure"),
-    [("error-before", Unavailable), ("error-after", Unavailable), ("timeout-after", Unavailable), ("drop-after", Unavailable)]
-    + [("unavailable", Unavailable), ("throttled-timestamp", Unavailable), ("html", Unavailable), ("not-json", Unavailable)]
+    [
+        ("error-before", Unavailable),
+        ("error-after", Unavailable),
+        ("timeout-after", Unavailable),
+        ("drop-after", Unavailable),
+    ]
+    + [
+        ("unavailable", Unavailable),
+        ("throttled-timestamp", Unavailable),
+        ("html", Unavailable),
+        ("not-json", Unavailable),
+    ]
     + [("redirect", Unavailable), ("unauthorised", Unavailable), ("forbidden", Unavailable), ("partial", Unavailable)]
     + [("permission-removed", Unavailable)],
 )

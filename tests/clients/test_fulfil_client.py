@@ -24,7 +24,9 @@ from integration.sandbox.clock import HandClock
 
 MAPPING = mappings.parse((Path(mappings.__file__).parent / "fulfil.toml").read_text(), "fulfil.toml")
 
-PLAIN = st.none() | st.booleans() | st.integers() | st.text() | st.decimals(allow_nan=False, allow_infinity=False, places=4)
+PLAIN = (
+    st.none() | st.booleans() | st.integers() | st.text() | st.decimals(allow_nan=False, allow_infinity=False, places=4)
+)
 DATES = st.dates() | st.datetimes(timezones=st.just(UTC))
 KEYS = st.text().filter(lambda key: key != "__class__")
 VALUES = st.recursive(
@@ -51,7 +53,9 @@ def test_dates_and_models_are_read_in_each_of_their_forms():
     assert decode({"__class__": "date", **parts}) == date(2026, 5, 4)
     assert decode({"__class__": "datetime", **parts, **clock}) == datetime(2026, 5, 4, 9, 1, 2, 3, UTC)
     assert decode({"__class__": "datetime", "iso_string": "2026-05-04T09:00:00"}) == datetime(2026, 5, 4, 9, tzinfo=UTC)
-    assert decode({"__class__": "datetime", "iso_string": "2026-05-04T11:00:00+02:00"}) == datetime(2026, 5, 4, 9, tzinfo=UTC)
+    assert decode({"__class__": "datetime", "iso_string": "2026-05-04T11:00:00+02:00"}) == datetime(
+        2026, 5, 4, 9, tzinfo=UTC
+    )
     assert decode([{"__class__": "Model", "id": 7, "model_name": "sale.sale"}]) == [7]
 
 
@@ -114,7 +118,9 @@ def test_an_accepted_order_without_a_readable_id_is_unknown(fulfil, wire, answer
         fulfil.order_write(draft()).send()
 
 
-@pytest.mark.parametrize("answer", [None, {}, "x", [1], [None], {"__class__": "Decimal", "decimal": "x"}, {"__class__": "Model"}])
+@pytest.mark.parametrize(
+    "answer", [None, {}, "x", [1], [None], {"__class__": "Decimal", "decimal": "x"}, {"__class__": "Model"}]
+)
 def test_a_search_without_readable_rows_is_unavailable_and_never_an_empty_list(fulfil, wire, answer):
     wire.put(SEARCH, json=answer)
     with pytest.raises(Unavailable):
@@ -168,7 +174,9 @@ def test_a_429_about_the_page_is_a_changed_contract(fulfil, wire):
     assert raised.value.type == "SCHEMA_CHANGE"
 
 
-@pytest.mark.parametrize("reference", ["", "centra-", "1001", "shopify-1001", "centra-1001x", "centra-²", "centra-١٢", "Centra-1"])
+@pytest.mark.parametrize(
+    "reference", ["", "centra-", "1001", "shopify-1001", "centra-1001x", "centra-²", "centra-١٢", "Centra-1"]
+)
 def test_a_strangers_reference_names_no_order_of_ours(reference):
     assert Fulfil("fulfil", None).number_of(reference) == ""
 
@@ -191,7 +199,11 @@ def tenant(clock):
 def live(tenant, gate, clock):
     transport = WsgiTransport({"fulfil.test": tenant.app}, wait=clock.sleep)
     http = Http(
-        "https://fulfil.test", headers=headers(sandbox.TOKEN), session=new_session(transport), gate=gate, sleep=clock.sleep
+        "https://fulfil.test",
+        headers=headers(sandbox.TOKEN),
+        session=new_session(transport),
+        gate=gate,
+        sleep=clock.sleep,
     )
     return connect("fulfil", http)
 
@@ -294,9 +306,20 @@ def test_a_duplicate_race_is_unknown_and_the_look_up_finds_the_order(tenant, liv
 @pytest.mark.parametrize(
     ("fault", "failure"),
     [("error-before", Unknown), ("error-after", Unknown), ("timeout-before", Unknown), ("timeout-after", Unknown)]
-    + [("drop-after", Unknown), ("unavailable", Unknown), ("html", Unknown), ("not-json", Unknown), ("redirect", Unknown)]
+    + [
+        ("drop-after", Unknown),
+        ("unavailable", Unknown),
+        ("html", Unknown),
+        ("not-json", Unknown),
+        ("redirect", Unknown),
+    ]
     + [("throttled", Unavailable), ("throttled-date", Unavailable), ("throttled-timestamp", Unavailable)]
-    + [("throttled-silent", Unavailable), ("unauthorised", Unavailable), ("forbidden", Rejected), ("user-error", Rejected)]
+    + [
+        ("throttled-silent", Unavailable),
+        ("unauthorised", Unavailable),
+        ("forbidden", Rejected),
+        ("user-error", Rejected),
+    ]
     + [("page-size", Rejected)],
 )
 def test_every_fault_of_a_write_says_whether_it_may_have_happened(tenant, live, fault, failure):

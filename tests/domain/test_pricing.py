@@ -44,7 +44,12 @@ def check(order, percent, kinds=None):
     shipped = total([d.amount for d in order.discounts if kinds[d.type] == SHIPPING], order.currency)
     assert (found.shipping.discount if found.shipping else zero) == shipped
     for part, line in zip(found.lines, order.lines, strict=True):
-        assert (part.id, part.sku, part.quantity, part.tax_percent) == (line.id, line.sku, line.quantity, line.tax_percent)
+        assert (part.id, part.sku, part.quantity, part.tax_percent) == (
+            line.id,
+            line.sku,
+            line.quantity,
+            line.tax_percent,
+        )
         before = line.gross if order.prices_include_tax else line.net
         after = part.net + part.tax if order.prices_include_tax else part.net
         assert after == before - part.discount
@@ -140,7 +145,12 @@ def test_an_order_given_away_costs_nothing_in_every_market(market, mapping):
 @pytest.mark.parametrize("parts", ["header", "parts"])
 def test_a_stack_of_vouchers_keeps_every_total_in_every_market(market, parts, mapping):
     centra = Centra(HandClock(START), CentraSwitches(bundle_lines=parts))
-    lines = (BasketLine("LS106NVS", 3), BasketLine("BX501ST1", 2), BasketLine("BK301NVS", 7), BasketLine("FD401NVS", 37))
+    lines = (
+        BasketLine("LS106NVS", 3),
+        BasketLine("BX501ST1", 2),
+        BasketLine("BK301NVS", 7),
+        BasketLine("FD401NVS", 37),
+    )
     address = {"address1": "1 High Street", "city": "Town", "zipCode": "1"}
     codes = ("WELCOME10", "STAFF333", "FIVEOFF", "FREESHIP", "GIFTCARD")
     uses = tuple(VoucherUse(code) for code in codes)
@@ -262,7 +272,10 @@ def test_one_minor_unit_in_any_figure_is_caught_or_stays_inside_the_stated_bound
 @given(orders())
 def test_without_vouchers_and_handling_no_figure_may_be_off_at_all(drawn):
     order, percent = drawn
-    lines = [(line.quantity, (line.gross if order.prices_include_tax else line.net).decimal, line.tax_percent) for line in order.lines]
+    lines = [
+        (line.quantity, (line.gross if order.prices_include_tax else line.net).decimal, line.tax_percent)
+        for line in order.lines
+    ]
     plain = order_of(
         [(1, amount, tax) for _, amount, tax in lines],
         currency=order.currency, shipping=order.shipping.decimal, percent=percent, inclusive=order.prices_include_tax,

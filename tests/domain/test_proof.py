@@ -10,7 +10,9 @@ from integration.domain.proof import compare, seal
 
 NAMES = st.sampled_from(["currency", "line 1 sku", "line 1 quantity", "line 1 net", "shipping net", "tax", "total"])
 VALUES = st.one_of(
-    st.builds(Money, st.integers(-(10**9), 10**9), st.sampled_from(["GBP", "JPY"])), st.integers(0, 999), st.text(max_size=9)
+    st.builds(Money, st.integers(-(10**9), 10**9), st.sampled_from(["GBP", "JPY"])),
+    st.integers(0, 999),
+    st.text(max_size=9),
 )
 COMPONENTS = st.dictionaries(NAMES, VALUES, min_size=1)
 
@@ -60,7 +62,9 @@ def test_a_difference_reads_as_a_sentence_with_both_values():
 
 
 def test_the_document_keeps_what_was_carried_in_other_components():
-    document = compare({"total": Money(100, "KWD")}, {"total": Money(100, "KWD")}, {"discount 1": "0.010 KWD"}).document()
+    document = compare(
+        {"total": Money(100, "KWD")}, {"total": Money(100, "KWD")}, {"discount 1": "0.010 KWD"}
+    ).document()
     assert document == {
         "components": [["total", "0.100 KWD", "0.100 KWD"]],
         "carried": [["discount 1", "0.010 KWD"]],

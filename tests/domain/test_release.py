@@ -124,7 +124,9 @@ def test_the_reason_an_order_waits_is_told_in_words(fact, words):
     assert bool(why) == bool(words)
 
 
-@pytest.mark.parametrize(("flag", "fact"), [("on_hold", "on hold"), ("waiting_for_payment", "unpaid"), ("internal", "internal")])
+@pytest.mark.parametrize(
+    ("flag", "fact"), [("on_hold", "on hold"), ("waiting_for_payment", "unpaid"), ("internal", "internal")]
+)
 def test_the_rule_of_release_is_the_mappings(flag, fact):
     lenient = parse(TEXT.replace(f"{flag} = false", f"{flag} = true"), "fulfil.toml")
     past = Past("seen", False, None, None, None, False)

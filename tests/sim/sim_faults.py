@@ -13,7 +13,8 @@ from integration.sandbox.faults import Faults, Plan
 ON = 0.6
 LOWEST, HIGHEST = 0.02, 0.25
 PER_POINT = 0.1
-"""A crash or a pause is drawn at each of the hundred points that an order passes: a tenth of the drawn rate there."""
+OFTEN = ("crash", "pause", "database busy")
+"""Drawn at each of the hundred seams and transactions of an order: at a tenth of the rate, or no order got through."""
 
 _SILENT = ("error-before", "timeout-before", "unavailable", "html", "not-json")
 _THROTTLED = ("throttled", "throttled-date", "throttled-timestamp", "throttled-silent")
@@ -103,7 +104,7 @@ class Swarm:
 
     def hit(self, name: str) -> bool:
         """Whether this fault happens here and now."""
-        scale = PER_POINT if name in ("crash", "pause") else 1.0
+        scale = PER_POINT if name in OFTEN else 1.0
         if not self.raging or (name not in self.sure and self.random.random() >= self.rates[name] * scale):
             return False
         return self._fires(name)

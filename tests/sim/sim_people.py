@@ -62,7 +62,8 @@ def _paced(random: Random, timeline: Timeline) -> Timeline:
     first, *rest = timeline.actions
     actions, at = [first], first.at
     for action in rest:
-        at += random.choice((random.uniform(0.5, 5), random.uniform(5, 60), random.uniform(60, 200)))
+        gaps = (random.uniform(0.5, 5), random.uniform(5, 60), random.uniform(60, 200))
+        at += random.choice(gaps[1:] if action.verb == "cancel" and len(rest) > 1 else gaps)
         actions.append(replace(action, at=at))
     return Timeline(timeline.course, tuple(actions))
 

@@ -1,13 +1,28 @@
 """A stage on each kind of database, closed behind the test."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import Postgres
 from stage import Stage
 from steps.moved_clock import close_stage, open_stage
 
 OpenStage = Callable[..., Stage]
+
+
+@pytest.fixture(scope="session")
+def stage_database(postgres: Postgres) -> str:
+    """One PostgreSQL database for all stages, one after the other: making one takes longer than a test."""
+    return postgres.fresh_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'lockstep.db'}"
+    return str(request.getfixturevalue("stage_database"))
 
 
 @pytest.fixture

@@ -123,14 +123,18 @@ def test_pairs_may_come_in_any_order_and_one_good_signature_of_five_is_enough(st
     assert code(stage, body, b",".join([stamp, bad, bad, bad, bad, good])) == 200
 
 
-@pytest.mark.parametrize(("off", "status"), [(0, 200), (300, 200), (-300, 200), (301, 401), (-301, 401), (86_400, 401), (-86_400, 401)])
+@pytest.mark.parametrize(
+    ("off", "status"), [(0, 200), (300, 200), (-300, 200), (301, 401), (-301, 401), (86_400, 401), (-86_400, 401)]
+)
 def test_the_time_is_held_in_both_directions(stage, off, status):
     body = hook("1001")
     assert code(stage, body, sign(body, stage.clock.now() + timedelta(seconds=off))) == status
     assert len(stage.rows()) == (status == 200)
 
 
-@pytest.mark.parametrize("stamp", ["nan", "1e400", "-1", "1" * 20, "0x10", "1_0", "", "1.5", " 1777885200", "+1777885200"])
+@pytest.mark.parametrize(
+    "stamp", ["nan", "1e400", "-1", "1" * 20, "0x10", "1_0", "", "1.5", " 1777885200", "+1777885200"]
+)
 def test_a_time_is_digits_and_nothing_else(shared, stamp):
     body = hook("7777")
     assert code(shared, body, sign(body, stamp)) == 401
@@ -276,7 +280,9 @@ def test_only_post_is_taken(shared, method):
     assert code(shared, body, sign(body, shared.clock.now()), method=method) == 405
 
 
-@pytest.mark.parametrize("path", ["/", "", "/centra", "/centra/", "/centra/nobody", "/centra/brand/", "/centra/brand/x", "/CENTRA/brand"])
+@pytest.mark.parametrize(
+    "path", ["/", "", "/centra", "/centra/", "/centra/nobody", "/centra/brand/", "/centra/brand/x", "/CENTRA/brand"]
+)
 def test_there_are_no_other_doors(shared, path):
     body = hook("1001")
     assert code(shared, body, sign(body, shared.clock.now()), path=path) == 404

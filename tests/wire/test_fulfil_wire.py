@@ -23,7 +23,8 @@ HOMES = {
     "USD": ("America / United States", "US"), "JPY": ("Asia / Japan", "JP"), "KWD": ("Asia / Kuwait", "KW"),
 }  # fmt: skip
 EVERY_TAX = "\n".join(
-    f"[taxes.{c}]\n" + "\n".join(f'"{p}" = "Tax {p}"' for p in ("0", "5.5", "6", "7", "8.875", "10", "12", "19", "20", "25"))
+    f"[taxes.{c}]\n"
+    + "\n".join(f'"{p}" = "Tax {p}"' for p in ("0", "5.5", "6", "7", "8.875", "10", "12", "19", "20", "25"))
     for c in ("GB", "DE", "SE", "US", "JP", "KW", "FR", "NL", "IE")
 )
 
@@ -31,9 +32,13 @@ EVERY_TAX = "\n".join(
 def lenient(percent="20", decimals=4, payments="authorised"):
     """The example's mapping with every tax in every country, and one tax on charges."""
     head, _, _ = TEXT.partition("# Centra gives a percentage")
-    charges = "[shipping_tax]\n" + "\n".join(f'{c} = "{percent}"' for c in ("GB", "DE", "SE", "US", "JP", "KW", "FR", "NL", "IE"))
+    charges = "[shipping_tax]\n" + "\n".join(
+        f'{c} = "{percent}"' for c in ("GB", "DE", "SE", "US", "JP", "KW", "FR", "NL", "IE")
+    )
     tail = "[vouchers]" + TEXT.partition("[vouchers]")[2]
-    head = head.replace("unit_price_decimals = 4", f"unit_price_decimals = {decimals}").replace('"authorised"', f'"{payments}"')
+    head = head.replace("unit_price_decimals = 4", f"unit_price_decimals = {decimals}").replace(
+        '"authorised"', f'"{payments}"'
+    )
     return mappings.parse(f"{head}\n{EVERY_TAX}\n{charges}\n{tail}", "fulfil.toml")
 
 
@@ -97,7 +102,9 @@ def test_amounts_keep_the_decimals_of_their_currency(currency, price, digits):
 
 
 def test_shipping_and_handling_have_rows_of_their_own_and_only_shipping_a_carrier():
-    rows = FULFIL.compose(order_of([(1, "10", 20)], shipping="4.95", handling="2.50"), MAPPING).request["order"]["shipping_lines"]
+    rows = FULFIL.compose(order_of([(1, "10", 20)], shipping="4.95", handling="2.50"), MAPPING).request["order"][
+        "shipping_lines"
+    ]
     assert [row["channel_identifier"] for row in rows] == ["shipping", "handling"]
     assert rows[0]["carrier_service_code"] == "royal-mail-48"
     assert "carrier_service_code" not in rows[1]
@@ -105,7 +112,9 @@ def test_shipping_and_handling_have_rows_of_their_own_and_only_shipping_a_carrie
 
 
 def test_no_discount_is_sent_and_every_one_is_kept_in_the_proof():
-    order = order_of([(2, "10", 20)], shipping="5", discounts=[("PERCENTAGE", 10), ("FREE_SHIPPING", 0), ("GIFT_CARD", 3)])
+    order = order_of(
+        [(2, "10", 20)], shipping="5", discounts=[("PERCENTAGE", 10), ("FREE_SHIPPING", 0), ("GIFT_CARD", 3)]
+    )
     draft = FULFIL.compose(order, MAPPING)
     assert "discounts" not in str(draft.request)
     assert draft.carried == {
@@ -120,12 +129,21 @@ def test_the_mapping_says_which_payments_are_told(choice, told):
     pound = Money(1000, "GBP")
     payments = tuple(
         Payment(kind, "", reference, pound, settled)
-        for kind, reference, settled in (("AUTH", "ref-a", True), ("CAPTURE", "ref-c", True), ("AUTH", "ref-failed", False))
+        for kind, reference, settled in (
+            ("AUTH", "ref-a", True),
+            ("CAPTURE", "ref-c", True),
+            ("AUTH", "ref-failed", False),
+        )
     )
     order = replace(order_of([(1, "13", 20)], discounts=[("GIFT_CARD", 3)]), payments=payments)
     order = replace(order, discounts=(replace(order.discounts[0], code="CARD-1"),))
     rows = FULFIL.compose(order, lenient(payments=choice)).request["order"]["payments"]
-    assert rows[0] == {"amount": Decimal("3.00"), "provider_reference": "CARD-1", "method": "gift_card", "state": "success"}
+    assert rows[0] == {
+        "amount": Decimal("3.00"),
+        "provider_reference": "CARD-1",
+        "method": "gift_card",
+        "state": "success",
+    }
     assert [row["provider_reference"] for row in rows[1:]] == told
 
 
@@ -189,7 +207,9 @@ def test_an_unknown_payment_method_is_a_case():
     assert (raised.value.type, raised.value.key) == ("ORDER_PAYMENT_UNMAPPED", "barter")
 
 
-@pytest.mark.parametrize("street", ["x" * 300, "1 Straße «Ünïcödé» 😀", "O'Brien & \"Sons\" <b>", "=cmd()", "line\nbreak"])
+@pytest.mark.parametrize(
+    "street", ["x" * 300, "1 Straße «Ünïcödé» 😀", 'O\'Brien & "Sons" <b>', "=cmd()", "line\nbreak"]
+)
 def test_an_address_is_sent_whole_and_to_the_letter(street):
     order = order_of([(1, "10", 20)])
     order = replace(order, ship_to=replace(order.ship_to, line1=street, line2="Flat 2", company="Co"))

@@ -52,8 +52,10 @@ def _datetime(value: Mapping[str, Any]) -> datetime:
     if told:
         read = datetime.fromisoformat(told)
         return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    parts = [value[name] for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")]
-    return datetime(*parts, tzinfo=UTC)
+    year, month, day, hour, minute, second, micro = (
+        int(value[name]) for name in ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    )
+    return datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC)
 
 
 class UserError(Exception):
@@ -99,7 +101,9 @@ class FulfilClient:
             return Rejected("CONNECTION_AUTH", f"fulfil:{what}", f"Fulfil does not let us call {what}", evidence=words)
         if refused.status == 429:
             return Rejected("SCHEMA_CHANGE", f"fulfil:{what}", f"Fulfil finds our {what} invalid", evidence=words)
-        return Rejected("SCHEMA_CHANGE", f"fulfil:{what}", f"Fulfil answered {what} with {refused.status}", evidence=words)
+        return Rejected(
+            "SCHEMA_CHANGE", f"fulfil:{what}", f"Fulfil answered {what} with {refused.status}", evidence=words
+        )
 
     def search_read(
         self, model: str, domain: Sequence[object], fields: Sequence[str], *, lane: str

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from integration.domain.money import Money, digits, total, unit_prices
+from integration.domain.money import Money, MoneyError, digits, total, unit_prices
 from integration.domain.order import Address, Order
 from integration.domain.pricing import Inconsistent, Part, PricedOrder, price
 from integration.domain.proof import Value
@@ -27,7 +27,7 @@ def priced(order: Order, mapping: Mapped) -> PricedOrder:
     charge = mapping.charge_percent(order.ship_to.country) if order.shipping or order.handling else 0
     try:
         return price(order, kinds, charge)
-    except Inconsistent as error:
+    except (Inconsistent, MoneyError) as error:
         raise Rejected("ORDER_TOTAL_INCONSISTENT", f"centra:{order.market}", str(error)) from error
 
 
@@ -38,9 +38,13 @@ def market_of(order: Order, mapping: Mapped) -> Market:
         message = f"{order.market} sells in {market.currency}, this order is in {order.currency}"
         raise Rejected("ORDER_CURRENCY_REFUSED", f'{mapping.file}:[markets."{order.market}"] currency', message)
     if not order.ship_to.country or not order.ship_to.postcode + order.ship_to.city or not order.ship_to.line1:
-        raise Rejected("ORDER_ADDRESS_INVALID", "address incomplete", "the shipping address lacks country, place or street")
+        raise Rejected(
+            "ORDER_ADDRESS_INVALID", "address incomplete", "the shipping address lacks country, place or street"
+        )
     if order.ship_to.country not in market.countries:
-        message = f"{order.market} is mapped for {', '.join(market.countries)}, this order goes to {order.ship_to.country}"
+        message = (
+            f"{order.market} is mapped for {', '.join(market.countries)}, this order goes to {order.ship_to.country}"
+        )
         raise Rejected("ORDER_MARKET_SUSPECT", f"{order.market} to {order.ship_to.country}", message)
     return market
 
@@ -153,7 +157,7 @@ def our_components(request: Mapping[str, Any], currency: str) -> dict[str, Value
     return found | {"untaxed": net, "tax": tax, "total": Money.of(request["amount"], currency)}
 
 
-def _line_components(identifier: str, sku: str, quantity: int, net: Money) -> dict[str, Value]:
+def _line_components(identifier: str, sku: str, quantity: Value, net: Money) -> dict[str, Value]:
     line = f"line {identifier}" if sku else str(identifier)
     words: dict[str, Value] = {f"{line} sku": sku, f"{line} quantity": quantity} if sku else {}
     return words | {f"{line} net": net}
@@ -215,9 +219,10 @@ def refusal(words: str, request: Mapping[str, Any], mapping_file: str) -> Reject
             return _refused("ORDER_SHIPPING_UNMAPPED", key, f"Fulfil's channel has no carrier code {carrier!r}", words)
         if row.get("sku") and str(row["sku"]) in words:
             return _refused("ORDER_UNKNOWN_SKU", str(row["sku"]), f"Fulfil does not accept SKU {row['sku']}", words)
-    return _refused("ORDER_REJECTED_BY_ERP", "fulfil:create_order", "Fulfil refused the order; its words are attached", words)
+    return _refused(
+        "ORDER_REJECTED_BY_ERP", "fulfil:create_order", "Fulfil refused the order; its words are attached", words
+    )
 
 
 def _refused(type: str, cause: str, message: str, words: str) -> Rejected:
     return Rejected(type, cause, message, evidence=words)
-

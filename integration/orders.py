@@ -36,7 +36,9 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
     if decision.connection and past.posted_version is None:
         mapping = next(m for m in mappings if m.connection == decision.connection)
         job.values |= {"connection": mapping.connection, "mapping_version": mapping.version}
-    elif past.posted_version is not None and job.row.state == "dead" and decision.state in ("ready", "posted"):
+    elif (
+        past.posted_version is not None and job.row.state in ("dead", "seen") and decision.state in ("ready", "posted")
+    ):
         job.values["mapping_version"] = _newest(mappings, job.row.connection, job.row.mapping_version)
     if decision.state == "ready" and job.row.released_at is None:
         job.values["released_at"] = now

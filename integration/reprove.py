@@ -41,6 +41,10 @@ def _hold_against_ledger(tx: Transaction, world: World, key: Key, standing: Stan
         ledger.cancel_again(tx, row.id, connection, standing.ref)
     elif row.state == "observed" and alive:
         _phantom(tx, world, row.id, key, standing, connection)
+    elif row.state == "observed":
+        exceptions.resolve_of_job(tx, row.id, "verified: cancelled in the ERP")
+    elif row.state == "dead" and row.posted_version and standing.stamp != row.erp_stamp:
+        ledger.wake(tx, [row.id], "back-check", "changed in the ERP: both systems are read once more")
     elif row.state == "proven" and standing.stamp != row.erp_stamp:
         ledger.prove_again(tx, row.id)
 

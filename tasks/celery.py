@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 import structlog
+from billiard.exceptions import TimeLimitExceeded
 from celery import Celery, chain
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import setup_logging, task_failure, worker_init, worker_process_init
 from kombu.exceptions import OperationalError
 
 from integration import telemetry
@@ -63,3 +64,13 @@ def _before_consuming(**_: Any) -> None:
 
     with app.connection_for_write() as connection:
         declare(connection)
+
+
+@task_failure.connect
+def _cut_off(sender: Any = None, task_id: str = "", exception: Any = None, args: Any = (), **_: Any) -> None:
+    """A hard time limit is acknowledged, not rejected, so it leaves no letter: it is recorded here, by the parent."""
+    if isinstance(exception, TimeLimitExceeded):
+        from tasks.dead_letters import Letter, record
+
+        key = Key(*args) if len(args) == 3 else None
+        record(world(), Letter(sender.name.partition(".")[0], sender.name, task_id, 1, key))

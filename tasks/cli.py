@@ -94,7 +94,7 @@ def status(as_json: bool) -> None:
     lanes = [
         (n["lane"], n["due"], _age(n["oldest_seconds"]), n["working"], n["resting"], n["dead"]) for n in told["lanes"]
     ]
-    say_table(("lane", "due", "oldest", "at work", "resting", "dead"), lanes)
+    say_table(("lane", "due", "oldest", "at work", "resting", "dead"), lanes, none="")
     say("orders: " + (", ".join(f"{n} {state}" for state, n in told["orders"].items() if n) or "none"))
     rows = []
     for kind in told["exceptions"]:
@@ -102,19 +102,22 @@ def status(as_json: bool) -> None:
         rows.append(
             (kind["type"], kind["owner"], kind["open"], kind["overdue"], money, f"{kind['act_by']:%Y-%m-%d %H:%M}")
         )
-    say_table(("open exceptions", "owner", "open", "late", "at risk", "first act by (UTC)"), rows)
+    say_table(
+        ("open exceptions", "owner", "open", "late", "at risk", "first act by (UTC)"), rows, none="no open exceptions"
+    )
     for breaker in told["breakers"]:
         if breaker["open"]:
             say(f"{breaker['system']} has been away since {breaker['open_since']:%Y-%m-%d %H:%M} UTC: {breaker['why']}")
         elif breaker["throttled"]:
             say(f"{breaker['system']} asks us to wait until {breaker['closed_until']:%H:%M:%S} UTC")
-    say_table(("process", "last sign of life"), [(b["process"], _age(b["age_seconds"])) for b in told["heartbeats"]])
+    beats = [(b["process"], _age(b["age_seconds"])) for b in told["heartbeats"]]
+    say_table(("process", "last sign of life"), beats, none="no process has given a sign of life yet")
     spent = []
     for budget in told["budgets"]:
         by_lane = ", ".join(f"{lane} {n}" for lane, n in budget["by_lane"].items())
         window = f"{budget['measure']} in {budget['window_seconds']} s"
         spent.append((budget["system"], window, f"{budget['used']} of {budget['units']}", by_lane))
-    say_table(("system", "budget", "used", "by lane"), spent)
+    say_table(("system", "budget", "used", "by lane"), spent, none="no budgets: every system is unlimited")
 
 
 def _age(seconds: int | None) -> str:

@@ -67,7 +67,7 @@ def list_exceptions(owner: str, cause: str, type: str, search: str, state: str, 
         at_risk, who = case["money"], case["assignee"] or case["owner"]
         due = f"{case['act_by']:%Y-%m-%d %H:%M}{' LATE' if case['overdue'] else ''}"
         rows.append((case["id"], case["type"], case["cause"], case["order"], _shown(at_risk), who, due))
-    say_table(("id", "type", "cause", "order", "at risk", "who", "act by (UTC)"), rows)
+    say_table(("id", "type", "cause", "order", "at risk", "who", "act by (UTC)"), rows, none="no exception matches")
     if len(found) == MOST_LISTED:
         say(f"These are the {MOST_LISTED} most urgent; narrow it down with --type, --owner, --cause or --search.")
 
@@ -146,7 +146,8 @@ def _show_plan(plan: "Plan", *, as_json: bool = False) -> None:
         steps = [{"exception": s.exception, "order": s.order, "does": s.does, "skips": s.skips} for s in plan.steps]
         say_json({"token": plan.token, "counts": plan.counts, "steps": steps})
         return
-    say_table(("exception", "order", "what a replay does"), [(s.exception, s.order, s.words) for s in plan.steps])
+    rows = [(s.exception, s.order, s.words) for s in plan.steps]
+    say_table(("exception", "order", "what a replay does"), rows, none="nothing to replay")
     say(*(f"{n} × {words}" for words, n in plan.counts.items()), f"plan {plan.token}")
 
 

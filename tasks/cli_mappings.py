@@ -1,6 +1,7 @@
 """`lockstep mappings …`: validate the tables that people edit, bring them into force, and say which are."""
 
 import importlib
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,5 +110,21 @@ def list_mappings(as_json: bool) -> None:
     if as_json:
         say_json({"mappings": found})
         return
-    columns = ("connection", "version", "centra", "markets", "start_at", "applied_at", "applied_by")
-    say_table(columns, [[row[name] for name in columns] for row in found])
+    rows = [
+        [
+            m["connection"],
+            m["version"],
+            m["centra"],
+            m["markets"],
+            _day(m["start_at"]),
+            _day(m["applied_at"]),
+            m["applied_by"],
+        ]
+        for m in found
+    ]
+    columns = ("connection", "version", "centra", "markets", "orders from (UTC)", "applied (UTC)", "by")
+    say_table(columns, rows, none="no mapping is in force: run `lockstep mappings apply`")
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"

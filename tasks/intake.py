@@ -3,14 +3,14 @@
     webhook (integration.web) ─┐
     events, poll, recount ─────┼──▶ job row ──▶ take_order
     reread, back_check ────────┤
-    release (a cause is gone) ─┘
+    release (a cause is gone) ─┘        watch: what is late, and streams that fell silent
 
 A feed reads numbers and change stamps, marks, commits, and only then confirms or moves its cursor.
 """
 
 from datetime import timedelta
 
-from integration import intake, reprove
+from integration import intake, reprove, vigil
 from integration.domain.order import Key
 from integration.wiring import World
 from tasks.feed import feed
@@ -20,6 +20,7 @@ RECOUNT_WINDOW = timedelta(hours=26)
 """A day and the hours that a daylight-saving change may hide."""
 BACK_CHECK_EVERY = timedelta(minutes=5)
 RELEASE_EVERY = timedelta(seconds=20)
+WATCH_EVERY = timedelta(minutes=5)
 
 
 def storefronts(world: World) -> list[str]:
@@ -64,6 +65,12 @@ def back_check(connection: str, world: World) -> None:
 def release(connection: str, world: World) -> None:
     """Orders whose cause is gone go on by themselves."""
     intake.release_held(world, connection)
+
+
+@feed("orders", every=lambda world: WATCH_EVERY, systems=storefronts)
+def watch(instance: str, world: World) -> None:
+    """What is late, and streams that fell silent."""
+    vigil.watch(instance, world)
 
 
 def release_held(world: World) -> list[Key]:

@@ -34,7 +34,7 @@ ASK_AGAIN = timedelta(seconds=5)
 """How soon an unknown outcome is looked up."""
 
 
-class Bug(Exception):
+class Bug(LockstepError):
     """A fault of ours, named by its place only: its own words may hold personal data and go to the vault."""
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ class Failed(click.ClickException):
     exit_code = 2
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"lockstep: {plain(self.message)}", err=True)
+        click.echo(f"lockstep: {plain(' '.join(self.message.split()))}", err=True)
 
 
 class Door(click.Group):
@@ -91,8 +91,11 @@ def say_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, default=shown))
 
 
-def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table as wide as the terminal, or 160 columns into a file."""
+def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, none: str) -> None:
+    """A table as wide as the terminal, or 160 columns into a file; `none` instead of an empty one."""
+    if not rows:
+        say(none)
+        return
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table

@@ -78,7 +78,7 @@ def mark_in(
     tx: Transaction, keys: Iterable[Key], source: str, *, lane: str = "orders", rung: bool = False
 ) -> list[Key]:
     """`mark` inside a transaction that has more to say."""
-    unique = sorted(set(keys))
+    unique = sorted(set(keys), key=lambda k: (k.instance, k.kind, len(k.number), k.number))  # as they were placed
     if not unique:
         return []
     now = tx.now

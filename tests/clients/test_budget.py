@@ -25,9 +25,11 @@ def may(gate, lane="orders", **costs):
     try:
         gate.enter(lane, costs or {"requests": 1})
     except Unavailable as refusal:
-        assert refusal.retry_after > timedelta(0)
-        return refusal
-    return None
+        found = refusal
+    else:
+        return None
+    assert found.retry_after > timedelta(0)
+    return found
 
 
 @settings(max_examples=25)

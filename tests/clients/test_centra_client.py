@@ -211,15 +211,16 @@ def test_events_come_again_until_confirmed(shop, centra):
         ("error-after", Unavailable),
         ("timeout-after", Unavailable),
         ("drop-after", Unavailable),
-    ]
-    + [
         ("unavailable", Unavailable),
         ("throttled-timestamp", Unavailable),
         ("html", Unavailable),
         ("not-json", Unavailable),
-    ]
-    + [("redirect", Unavailable), ("unauthorised", Unavailable), ("forbidden", Unavailable), ("partial", Unavailable)]
-    + [("permission-removed", Unavailable)],
+        ("redirect", Unavailable),
+        ("unauthorised", Unavailable),
+        ("forbidden", Unavailable),
+        ("partial", Unavailable),
+        ("permission-removed", Unavailable),
+    ],
 )
 def test_every_fault_of_the_wire_is_a_failure_of_the_read_and_did_fire(shop, centra, fault, failure):
     number = str(shop.place_order(Generator(1).basket()))

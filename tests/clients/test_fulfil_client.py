@@ -109,8 +109,21 @@ def test_the_id_of_a_new_order_is_read_in_each_form(fulfil, wire, answer):
 
 @pytest.mark.parametrize(
     "answer",
-    [None, [], [1, 2], {}, "12", True, [True], {"id": None}, 1.5, {"__class__": "Decimal"}]
-    + [{"__class__": "Decimal", "decimal": "x"}, {"__class__": "Model"}, {"__class__": "date", "iso_string": "soon"}],
+    [
+        None,
+        [],
+        [1, 2],
+        {},
+        "12",
+        True,
+        [True],
+        {"id": None},
+        1.5,
+        {"__class__": "Decimal"},
+        {"__class__": "Decimal", "decimal": "x"},
+        {"__class__": "Model"},
+        {"__class__": "date", "iso_string": "soon"},
+    ],
 )
 def test_an_accepted_order_without_a_readable_id_is_unknown(fulfil, wire, answer):
     wire.put(CREATE, json=answer)
@@ -305,22 +318,25 @@ def test_a_duplicate_race_is_unknown_and_the_look_up_finds_the_order(tenant, liv
 
 @pytest.mark.parametrize(
     ("fault", "failure"),
-    [("error-before", Unknown), ("error-after", Unknown), ("timeout-before", Unknown), ("timeout-after", Unknown)]
-    + [
+    [
+        ("error-before", Unknown),
+        ("error-after", Unknown),
+        ("timeout-before", Unknown),
+        ("timeout-after", Unknown),
         ("drop-after", Unknown),
         ("unavailable", Unknown),
         ("html", Unknown),
         ("not-json", Unknown),
         ("redirect", Unknown),
-    ]
-    + [("throttled", Unavailable), ("throttled-date", Unavailable), ("throttled-timestamp", Unavailable)]
-    + [
+        ("throttled", Unavailable),
+        ("throttled-date", Unavailable),
+        ("throttled-timestamp", Unavailable),
         ("throttled-silent", Unavailable),
         ("unauthorised", Unavailable),
         ("forbidden", Rejected),
         ("user-error", Rejected),
-    ]
-    + [("page-size", Rejected)],
+        ("page-size", Rejected),
+    ],
 )
 def test_every_fault_of_a_write_says_whether_it_may_have_happened(tenant, live, fault, failure):
     tenant.faults.plan(fault, "create_order")

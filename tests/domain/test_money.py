@@ -36,8 +36,16 @@ def test_a_decimal_that_is_no_number_is_refused(value):
 
 @pytest.mark.parametrize(
     "value",
-    [Decimal("1E+400"), Decimal("-1E+99999999"), Decimal("1E-9999999"), Decimal("1E+15"), 10**15, -(10**15), 10**400]
-    + [Decimal("1." + "1" * 40)],
+    [
+        Decimal("1E+400"),
+        Decimal("-1E+99999999"),
+        Decimal("1E-9999999"),
+        Decimal("1E+15"),
+        10**15,
+        -(10**15),
+        10**400,
+        Decimal("1." + "1" * 40),
+    ],
 )
 def test_a_number_no_ledger_could_hold_is_refused_and_takes_no_time(value):
     with pytest.raises(MoneyError):
@@ -78,8 +86,16 @@ def test_what_is_no_currency_with_a_minor_unit_is_refused(currency):
 
 @pytest.mark.parametrize(
     ("told", "minor"),
-    [("1.005", 101), ("1.00499999", 100), ("-1.005", -101), ("-1.00499999", -100), ("67.30000000000001", 6730)]
-    + [("0.004999999999", 0), ("67.29999999999999", 6730), ("0.5", 50)],
+    [
+        ("1.005", 101),
+        ("1.00499999", 100),
+        ("-1.005", -101),
+        ("-1.00499999", -100),
+        ("67.30000000000001", 6730),
+        ("0.004999999999", 0),
+        ("67.29999999999999", 6730),
+        ("0.5", 50),
+    ],
 )
 def test_digits_beyond_the_minor_unit_round_half_away_from_zero(told, minor):
     assert Money.of(told, "GBP").minor == minor

@@ -16,9 +16,9 @@ NOT_TYPES = {
 }
 NOT_YET_RAISED = {
     "ORDER_NOT_REPRESENTABLE": "no ERP adapter of today meets an amount that two unit prices cannot carry",
-    "RATE_BUDGET_EXHAUSTED": "for the operator's alert on a budget that stays spent; deploy/alerts.yaml raises it",
-    "EVENT_STREAM_SILENT": "for the operator's alert on a silent event queue; deploy/alerts.yaml raises it",
-    "SCHEDULE_MISSED": "for the operator's alert on a beat that stopped; deploy/alerts.yaml raises it",
+    "RATE_BUDGET_EXHAUSTED": "nothing opens it yet: a spent budget parks its jobs and shows on /metrics",
+    "EVENT_STREAM_SILENT": "nothing opens it yet: the poll finds what a silent queue does not tell",
+    "SCHEDULE_MISSED": "nothing opens it yet: deploy/runbooks/beat-silent.md counts on it",
     "PII_LEAK_SUSPECT": "opened by hand after a canary was found where it must not be",
 }
 

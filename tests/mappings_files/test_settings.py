@@ -92,7 +92,7 @@ def test_a_file_of_settings_is_read_and_the_environment_wins(tmp_path):
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o666, 0o660, 0o601])
 def test_a_file_that_others_may_read_is_refused(tmp_path, mode):
-    with pytest.raises(SettingsError, match="LOCKSTEP_CONFIG.*chmod 600"):
+    with pytest.raises(SettingsError, match=r"LOCKSTEP_CONFIG.*chmod 600"):
         read_settings(config(tmp_path, b"LOCKSTEP_ENVIRONMENT=x\n", mode))
 
 

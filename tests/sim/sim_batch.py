@@ -67,8 +67,8 @@ class Totals:
 
     @property
     def never_crashed_at(self) -> list[str]:
-        """Seams without a victim; a rare one counts only if somebody passed it."""
-        wanted = [*POINTS, *(name for name in RARE_POINTS if self.passed[name])]
+        """Seams without a victim; a rare one counts only if it was often passed."""
+        wanted = [*POINTS, *(name for name in RARE_POINTS if self.passed[name] > 10)]
         return [name for name in wanted if not self.crashed_at[name]]
 
     @property

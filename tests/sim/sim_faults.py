@@ -61,7 +61,7 @@ RARE_POINTS: tuple[str, ...] = tuple(
     f"{name}.{side}-commit"
     for name in (
         *("effect.unknown", "effect.void", "effect.refused", "adopt", "release.items"),
-        *("back-check", "reread.marked", "recount.marked", "budget", "feed.case"),
+        *("back-check", "reread.marked", "recount.marked", "budget", "feed.case", "events.listening"),
     )
     for side in ("before", "after")
 )
@@ -76,7 +76,7 @@ _KIND_OF_OPERATION = {
     **dict.fromkeys(("search_read", "search", "read", "get", "list"), "fulfil read"),
     "create_order": "fulfil create",
     "cancel": "fulfil cancel",
-    "confirmEvents": "centra write",
+    **dict.fromkeys(("confirmEvents", "setEventListeners"), "centra write"),
     **dict.fromkeys(("orders", "events"), "centra read"),
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from integration import casework
 from integration.sandbox.centra import DEFAULT_TOKEN, Centra
+from integration.sandbox.centra_orders import Refused
 from integration.sandbox.fulfil import TOKEN, Fulfil
 from integration.sandbox.generator import Generator, Timeline
 from integration.sandbox.goods import UNKNOWN_SKUS
@@ -62,8 +63,7 @@ def _paced(random: Random, timeline: Timeline) -> Timeline:
     first, *rest = timeline.actions
     actions, at = [first], first.at
     for action in rest:
-        gaps = (random.uniform(0.5, 5), random.uniform(5, 60), random.uniform(60, 200))
-        at += random.choice(gaps[1:] if action.verb == "cancel" and len(rest) > 1 else gaps)
+        at += random.choice((random.uniform(0.5, 5), random.uniform(5, 60), random.uniform(60, 200)))
         actions.append(replace(action, at=at))
     return Timeline(timeline.course, tuple(actions))
 
@@ -107,6 +107,23 @@ class People:
                 shipment = self.random.choice(waiting)
                 self.fulfil.pack(shipment)
                 self.scheduler.tell(f"the warehouse packed shipment {shipment}")
+
+    def change_minds(self) -> None:
+        """A customer cancels or changes what the ERP has already."""
+        while True:
+            self.scheduler.sleep(self.random.uniform(15, 70))
+            posted = [int(str(s["channel_identifier"]).split("-")[1]) for s in self.fulfil._records.rows["sale.sale"].values()]
+            if not posted:
+                continue
+            number, cancels = self.random.choice(posted), self.random.random() < 0.7
+            try:
+                if cancels:
+                    self.centra.cancel(number, "changed my mind")
+                else:
+                    self.centra.edit(number, comment="by the side door", shippingAddress={"address1": "2 Side Street"})
+            except Refused:
+                continue
+            self.scheduler.tell(f"order {number} is {'cancelled' if cancels else 'readdressed'} in Centra")
 
     def replay(self) -> None:
         """An operator presses Replay on some open exceptions, twice now and then."""

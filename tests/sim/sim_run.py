@@ -19,7 +19,7 @@ from stage import MAPPINGS, settings_for
 import tasks.intake
 import tasks.order_post  # noqa: F401 - registers the links
 from integration.sandbox.catalogue import STORES
-from integration.sandbox.centra import INTEGRATION, Centra
+from integration.sandbox.centra import Centra
 from integration.sandbox.centra_faults import CENTRA_FAULTS
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_faults import FULFIL_FAULTS
@@ -92,7 +92,7 @@ class Simulation:
     def _build_sandboxes(self) -> None:
         seconds = self.data.choice((2.0, 30.0, 90.0))
         process = self.data.choice(("at-once", "after-seconds"))
-        cancelling = self.data.choice(("shipments-first", "always", "never"))
+        cancelling = self.data.choice(("shipments-first", "shipments-first", "always", "never"))
         switches = FulfilSwitches(process=process, process_seconds=seconds, cancel_processing=cancelling)
         self.centra = Centra(clock=self.clock, seed=self.seed, deliver=self._deliver)
         self.fulfil = Fulfil(self.clock, switches, self.seed)
@@ -145,8 +145,6 @@ class Simulation:
         retries = self.data.choice((0, 0, 3))
         for store in STORES:
             self.centra.register_webhook("https://lockstep.test/centra/brand", SECRET, store, retries)
-        if self.hears_events:
-            self.centra.events.listen(INTEGRATION, "Order", None, self.clock.now())
 
     def _deliver(self, url: str, body: bytes, headers: Any, timeout: float) -> int | None:
         return self.post.deliver(url, body, headers, timeout)
@@ -160,7 +158,11 @@ class Simulation:
             spawn("ann", people.cure_items, delay=self.data.uniform(60, 800))
         if self.data.random() < 0.7:
             spawn("ben", lambda: people.cure_market(self.mapping), delay=self.data.uniform(60, 800))
-        self.disturbers = [spawn("warehouse", people.pack), spawn("operator", people.replay)]
+        self.disturbers = [
+            spawn("warehouse", people.pack),
+            spawn("operator", people.replay),
+            spawn("customer", people.change_minds),
+        ]
         self.weather = Weather(self.scheduler, self.swarm, self.network, self.centra, self.fulfil, self.broker)
         self.disturbers.append(spawn("weather", self.weather.blow))
 

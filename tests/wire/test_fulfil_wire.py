@@ -147,7 +147,7 @@ def test_the_mapping_says_which_payments_are_told(choice, told):
     assert [row["provider_reference"] for row in rows[1:]] == told
 
 
-CANARY = {f.name: f"canary {f.name} O'Brien 😀 ‮" for f in fields(Address) if f.name != "country"}
+CANARY = {f.name: f"canary {f.name} O'Brien 😀 \u202e" for f in fields(Address) if f.name != "country"}
 
 
 def personal():

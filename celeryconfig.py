@@ -93,9 +93,15 @@ if IS_REDIS:
         "health_check_interval": 15,
         "client_name": "lockstep",
         "max_connections": 50,
+        "max_retries": 0,  # a publisher that finds no broker says so at once; the sweeper rings again
     }
 else:
-    broker_transport_options = {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10}
+    broker_transport_options = {
+        "confirm_publish": True,  # a message counts as published once the broker has it
+        "read_timeout": 10,
+        "write_timeout": 10,
+        "max_retries": 0,  # as above
+    }
     broker_native_delayed_delivery_queue_type = "quorum"
 
 imports = ("tasks.order_post", "tasks.intake", "tasks.upkeep")

@@ -1,6 +1,6 @@
 """Learning what may have changed: read a feed, mark rows, commit; confirm or move on only then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from integration import items
@@ -37,13 +37,19 @@ def poll(instance: str, world: World) -> None:
     """
     now = world.store.now()
     with world.store.read() as tx:
-        told = schedule.read_cursor(tx, instance, "poll")
+        cursor = schedule.read_cursor(tx, instance, "poll")
     starts = [mapping.start_at for mapping in world.mappings(instance)]
     if not starts:
         return
-    since = datetime.fromisoformat(told) if told else min(starts)
+    since = datetime.fromisoformat(cursor) if cursor else min(starts)
     overlap = world.settings.poll_overlap
-    reached = _mark_window(instance, world, since - overlap, now + overlap, "poll", beyond=since)
+    told = next(c for c in world.settings.centra if c.name == instance)
+    storefront = world.storefronts[instance]
+    if told.updated_filter:
+        reached = _mark_window(instance, world, storefront.changed_between, since - overlap, now + overlap, "poll")
+    else:
+        placed = storefront.placed_between
+        reached = _mark_window(instance, world, placed, since - overlap, now + overlap, "poll", beyond=since)
     with world.store.write("poll.cursor") as tx:
         schedule.move_cursor(tx, instance, "poll", (reached or now).isoformat())
     if reached:
@@ -53,18 +59,28 @@ def poll(instance: str, world: World) -> None:
 def recount(instance: str, world: World, window: timedelta) -> None:
     """Mark what a whole window holds and we do not know, or know in an older state."""
     now = world.store.now()
-    _mark_window(instance, world, now - window, now + world.settings.poll_overlap, "recount")
+    placed = world.storefronts[instance].placed_between
+    _mark_window(instance, world, placed, now - window, now + world.settings.poll_overlap, "recount")
+
+
+Window = Callable[[datetime, datetime, int], tuple[Sequence[Sighting], bool]]
 
 
 def _mark_window(
-    instance: str, world: World, since: datetime, until: datetime, source: str, *, beyond: datetime | None = None
+    instance: str,
+    world: World,
+    read: Window,
+    since: datetime,
+    until: datetime,
+    source: str,
+    *,
+    beyond: datetime | None = None,
 ) -> datetime | None:
     """Mark what a window holds. Returns `None` when it was read whole, else the placing of the last order seen:
     with `beyond`, reading may stop after `POLL_PAGES`, once it has passed that instant.
     """
-    storefront = world.storefronts[instance]
     for page in range(1, MOST_PAGES + 1):
-        seen, more = storefront.placed_between(since, until, page)
+        seen, more = read(since, until, page)
         _mark_changed(instance, world, seen, source)
         if not more:
             return None

@@ -87,6 +87,9 @@ class Storefront(Protocol):
     def placed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
         """One page of the orders created in [since, until), by number; and whether there may be more pages."""
 
+    def changed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
+        """The same for orders changed in a window. Unconfirmed at Centra, so behind a switch."""
+
     def stamps(self, numbers: Sequence[str]) -> Sequence[Sighting]:
         """Only the change stamps of orders."""
 

@@ -172,9 +172,7 @@ def build_world(
             raise SettingsError(f"the plan of {told.name} must be one of {', '.join(PLANS)}")
         gate = Gate(world.store, told.name, PLANS[told.plan](), Terms(open_for=settings.breaker_open))
         http = world.http(told.url, {"Authorization": f"Bearer {told.token.reveal()}"}, gate)
-        world.storefronts[told.name] = Centra(
-            told.name, CentraClient(http), fingerprint=vault.fingerprint, updated_filter=told.updated_filter
-        )
+        world.storefronts[told.name] = Centra(told.name, CentraClient(http), fingerprint=vault.fingerprint)
     return world
 
 

@@ -119,10 +119,20 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
         world.point(f"{link.name}.claimed")
         page = Page(jobs)
         _work(link, page, world)
-        return _settle(link, page, world, key, retries)
+        verdict = _settle(link, page, world, key, retries)
+        if link.page > 1 and len(jobs) == link.page:
+            _go_on(link, key, world)
+        return verdict
     except StoreDown as error:
         log.error("ledger.away", link=link.name, key=str(key), error=str(error))
         return Verdict()
+
+
+def _go_on(link: Link, key: Key, world: World) -> None:
+    """A full page may have left some behind, whose own knocks have passed."""
+    left = ledger.another(world.store, link.name, key)
+    if left is not None:
+        world.ring(link.name, left)
 
 
 def _work(link: Link, page: Page, world: World) -> None:

@@ -19,13 +19,10 @@ FETCH_COMPLEXITY = 60
 class Centra:
     """One Centra instance. `fingerprint` turns bytes into a keyed hash."""
 
-    def __init__(
-        self, name: str, client: CentraClient, *, fingerprint: Callable[[bytes], str], updated_filter: bool = False
-    ) -> None:
+    def __init__(self, name: str, client: CentraClient, *, fingerprint: Callable[[bytes], str]) -> None:
         self.name = name
         self.client = client
         self.fingerprint = fingerprint
-        self.updated_filter = updated_filter
 
     def fetch(self, numbers: Sequence[str]) -> Mapping[str, Fetched]:
         asked = _numbers(numbers)
@@ -49,8 +46,12 @@ class Centra:
 
     def placed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
         window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
-        name = "updated" if self.updated_filter else "placed"
-        rows = _rows(self.client.read(name, window, lane="orders", complexity=PAGE), "orders")
+        rows = _rows(self.client.read("placed", window, lane="orders", complexity=PAGE), "orders")
+        return _sightings(rows), len(rows) == PAGE
+
+    def changed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
+        window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
+        rows = _rows(self.client.read("updated", window, lane="orders", complexity=PAGE), "orders")
         return _sightings(rows), len(rows) == PAGE
 
     def stamps(self, numbers: Sequence[str]) -> Sequence[Sighting]:

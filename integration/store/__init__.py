@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from integration.errors import Unavailable
+from integration.settings import SettingsError
 from integration.store.guards import GUARDS
 from integration.store.tables import metadata
 
@@ -118,7 +119,10 @@ class Store:
 
 
 def _engine(url: str) -> Engine:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError("LOCKSTEP_DATABASE_URL is not a database address") from error
     if parsed.get_backend_name() == "sqlite":
         options: dict[str, Any] = {"connect_args": {"timeout": 20, "check_same_thread": False}}
         if not parsed.database or parsed.database == ":memory:":

@@ -124,6 +124,16 @@ def is_due(store: Store, link: str, key: Key) -> bool:
         return tx.scalar(select(job.c.id).where(_is(key), _due(link, tx.now))) is not None
 
 
+def another(store: Store, link: str, key: Key) -> Key | None:
+    """Another row of the same instance that is due for a link: what a full page left behind."""
+    with store.read() as tx:
+        wanted = select(job.c.instance, job.c.kind, job.c.number).where(
+            _due(link, tx.now), job.c.instance == key.instance
+        )
+        row = tx.execute(wanted.order_by(job.c.id).limit(1)).one_or_none()
+        return Key(*row) if row else None
+
+
 def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
     """Whether `key` is due to be proved and its page is worth a request: it is full, has waited for `patience`, or no
     other order of the connection is still to be posted.

@@ -9,7 +9,9 @@ from integration.store.tables import letter
 def note(tx: Transaction, task_id: str, deaths: int, *, lane: str, task: str) -> bool:
     """Note a letter; False when it was noted before."""
     row = tx.insert(letter).values(task_id=task_id, deaths=deaths, lane=lane, task=task, at=tx.now)
-    return tx.execute(row.on_conflict_do_nothing()).rowcount == 1
+    return (
+        tx.scalar(row.on_conflict_do_nothing().returning(letter.c.id)) is not None
+    )  # PostgreSQL tells no rowcount here
 
 
 def belongs_to(tx: Transaction, task_id: str, deaths: int, exception_id: int) -> None:

@@ -23,7 +23,7 @@ def move_cursor(tx: Transaction, system: str, stream: str, value: str) -> None:
 def begin_run(tx: Transaction, name: str, slot: str) -> bool:
     """Claim a scheduled run; False when its slot has been taken, by another beat say."""
     row = tx.insert(run).values(name=name, slot=slot, at=tx.now).on_conflict_do_nothing()
-    return tx.execute(row).rowcount == 1
+    return tx.scalar(row.returning(run.c.name)) is not None  # PostgreSQL tells no rowcount of an insert
 
 
 def forget_runs(tx: Transaction, before: datetime) -> int:

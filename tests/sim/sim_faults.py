@@ -5,7 +5,7 @@ by one of them in proportion to their rates: a dozen independent classes would l
 """
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 from random import Random
 
 from integration.sandbox.faults import Faults, Plan
@@ -84,13 +84,13 @@ _KIND_OF_OPERATION = {
 class Swarm:
     """Which classes this seed has, and how often each fired. `calm()` ends all of them."""
 
-    def __init__(self, seed: int, told: Callable[[str], None]) -> None:
+    def __init__(self, seed: int, told: Callable[[str], None], without: Collection[str] = ()) -> None:
         self.random = Random(f"{seed}:fault")
         self.told = told
-        self.rates = {name: self._drawn() for name in FAULTS}
+        self.rates = {name: self._drawn() for name in FAULTS} | dict.fromkeys(without, 0.0)
         self.fired: Counter[str] = Counter()
         self.raging = True
-        self.sure = set(_every(SURE_EVERY, seed, FAULTS))
+        self.sure = set(_every(SURE_EVERY, seed, FAULTS)) - set(without)
         doomed = (*_every(DOOMED_EVERY, seed, POINTS), *_every(RARELY_DOOMED_EVERY, seed, RARE_POINTS))
         self.doomed = {point: self.random.randint(1, 3) if point in POINTS else 1 for point in doomed}
 

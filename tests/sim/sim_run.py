@@ -3,7 +3,7 @@
 import sqlite3
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,6 +36,7 @@ from sim.sim_people import People, Weather, day
 from sim.sim_scheduler import START, Actor, Scheduler, SimClock
 from tasks import feed, step, sweep
 
+ORDERS = 14
 SHOP_OPEN = 300.0
 """Virtual seconds within which all orders are placed."""
 CHAOS = 500.0
@@ -46,6 +47,9 @@ QUIET = 420.0
 """No verdict before the longest stop and the latest late call are over."""
 WORKERS = 3
 SECRET = "stage-webhook-secret"
+
+Listener = Callable[[float, str, str], None]
+"""Hears the story: virtual seconds, actor, event."""
 
 
 @dataclass
@@ -69,15 +73,13 @@ class Result:
 
 
 class Simulation:
-    """Everything of one seed. `listener(seconds, actor, event)` hears the story."""
+    """Everything of one seed, `without` some classes of fault."""
 
-    def __init__(
-        self, seed: int, orders: int = 14, listener: Callable[[float, str, str], None] | None = None
-    ) -> None:
+    def __init__(self, seed: int, listener: Listener | None = None, without: Collection[str] = ()) -> None:
         self.seed, self.data = seed, Random(f"{seed}:data")
         self.scheduler = Scheduler(seed, listener=listener)
         self.clock = SimClock(self.scheduler)
-        self.swarm = Swarm(seed, self.scheduler.tell)
+        self.swarm = Swarm(seed, self.scheduler.tell, without)
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()
@@ -86,7 +88,7 @@ class Simulation:
         self.network = Network(apps, self.scheduler, self.clock, self.swarm, self.invariants.sees)
         self._names = count(1)
         self._open_doors()
-        self._people(orders)
+        self._people()
         self._machinery()
 
     def _build_sandboxes(self) -> None:
@@ -149,8 +151,8 @@ class Simulation:
     def _deliver(self, url: str, body: bytes, headers: Any, timeout: float) -> int | None:
         return self.post.deliver(url, body, headers, timeout)
 
-    def _people(self, orders: int) -> None:
-        timelines = day(self.data, self.seed, orders, SHOP_OPEN)
+    def _people(self) -> None:
+        timelines = day(self.data, self.seed, ORDERS, SHOP_OPEN)
         self.played = play(self.centra, timelines, self.clock)
         people = People(self.data, self.scheduler, self.centra, self.fulfil, self.world("people"))
         spawn = self.scheduler.spawn
@@ -301,6 +303,6 @@ def _told_to(scheduler: Scheduler) -> Iterator[None]:
         structlog.configure(**before)
 
 
-def simulate(seed: int, orders: int = 14, listener: Callable[[float, str, str], None] | None = None) -> Result:
-    """Run one seed."""
-    return Simulation(seed, orders, listener).run()
+def simulate(seed: int, listener: Listener | None = None, without: Collection[str] = ()) -> Result:
+    """Run one seed, `without` some classes of fault."""
+    return Simulation(seed, listener, without).run()

@@ -1,0 +1,407 @@
+"""Each protection alone, with those that overlap it switched off, and then without it.
+
+They hide each other's faults, so a test of the whole proves none of them. First a small remote without a key of its own,
+where one interleaving is enough; then whole seeds against a Fulfil whose unique key is switched off.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+from sim.sim_run import Result, simulate
+from stage import Stage, StageClock
+
+from integration import effects as protocol
+from integration import intake, orders
+from integration.centra.adapter import Centra as Storefront
+from integration.domain.order import Key
+from integration.erp.fulfil import adapter
+from integration.errors import LeaseLost, NotReady, Rejected, Unknown
+from integration.ports import EffectClass, Write
+from integration.sandbox.fulfil_orders import Orders
+from integration.store import Store, effects, ledger
+from integration.store.ledger import Job, Outcome
+from integration.wiring import World
+from tasks import sweep
+
+KEY = Key("brand", "order", "7")
+LEASE = timedelta(seconds=120)
+TAKES, WAIT = timedelta(seconds=50), timedelta(seconds=20)
+
+
+class Killed(BaseException):
+    """The worker is gone: nobody catches this."""
+
+
+@dataclass
+class Remote:
+    """Another system that makes one document for every call. `then` is what happens in the middle of the next call."""
+
+    clock: StageClock
+    documents: list[str] = field(default_factory=list)
+    then: list[Callable[[], None]] = field(default_factory=list)
+    late: float | None = None
+    finds: bool = True
+
+    def send(self) -> str:
+        if self.late is not None:
+            self.clock.later(self.late, self._make)
+            self.late = None
+            raise Unknown("no answer")
+        ref = self._make()
+        if self.then:
+            self.then.pop()()
+        return ref
+
+    def _make(self) -> str:
+        self.documents.append(str(len(self.documents) + 1))
+        return self.documents[-1]
+
+    def find(self) -> list[str]:
+        return list(self.documents) if self.finds else []
+
+    def write(self, effect_class: EffectClass = EffectClass.LOOK_UP) -> Write:
+        return Write("document", effect_class, "ref-7", "print", self.send, self.find, WAIT, TAKES)
+
+
+class Bench:
+    """A ledger with one order that is ready, a remote, and workers that claim and send."""
+
+    def __init__(self) -> None:
+        self.clock = StageClock()
+        self.store = Store("sqlite://", self.clock)
+        self.store.create()
+        self.remote = Remote(self.clock)
+        self.write = self.remote.write()
+        ledger.mark(self.store, [KEY], "operator")
+        self.set(state="ready", clean_seq=1)
+
+    def set(self, **values: object) -> None:
+        with self.store.write() as tx:
+            tx.execute(ledger.job.update().values(**values))
+
+    def claim(self, owner: str) -> Job | None:
+        found = ledger.claim(self.store, "post", KEY, owner=owner, task_id=owner, lease=LEASE)
+        return found[0] if found else None
+
+    def send(self, job: Job) -> str:
+        return protocol.perform(self.store, job, self.write, lease=LEASE, point=lambda name: None)
+
+    def work(self, owner: str) -> None:
+        """What a worker does that hears the message: claim, and send what it claimed."""
+        job = self.claim(owner)
+        if job is not None:
+            self.send(job)
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.store.close()
+
+
+class Off:
+    """Switches protections off, in this process and for this test."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.patch = patch
+
+    def lease(self) -> None:
+        self.patch.setattr(ledger, "_due", lambda link, now: ledger.DUE[link])
+
+    def fence(self) -> None:
+        """Whoever claimed may send and settle, however long ago that was."""
+        settle_one = ledger._settle_one
+        self.patch.setattr(ledger, "hold", lambda tx, job, **terms: None)
+
+        def settle(tx: object, settled: Outcome) -> bool:
+            row = tx.execute(ledger.select(ledger.job.c.fence).where(ledger.job.c.id == settled.job.id)).one()  # type: ignore[attr-defined]  # a Transaction
+            settled.job.fence = row.fence
+            return settle_one(tx, settled)  # type: ignore[arg-type]  # a Transaction
+
+        self.patch.setattr(ledger, "_settle_one", settle)
+
+    def intent(self) -> None:
+        self.patch.setattr(effects, "intend", lambda tx, *names, **terms: None)
+        self.patch.setattr(effects, "answer", lambda tx, job_id, name, ref: ref)
+
+    def look_up(self, bench: Bench) -> None:
+        bench.remote.finds = False
+
+    def waiting(self, bench: Bench) -> None:
+        bench.write = replace(bench.write, wait=timedelta(0), takes=timedelta(0))
+
+
+@pytest.fixture
+def off(monkeypatch: pytest.MonkeyPatch) -> Off:
+    return Off(monkeypatch)
+
+
+# ------------------------------------------------------------------------------------------- one interleaving each
+
+
+@pytest.mark.parametrize(("lease", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])
+def test_the_lease_alone_keeps_two_workers_from_one_order(bench: Bench, off: Off, lease: bool, documents: int) -> None:
+    off.fence()
+    off.intent()
+    off.look_up(bench)
+    if not lease:
+        off.lease()
+    bench.remote.then.append(lambda: bench.work("another"))
+    bench.work("one")
+    assert len(bench.remote.documents) == documents
+
+
+@pytest.mark.parametrize(("fence", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])
+def test_the_fence_alone_stops_a_worker_that_slept_through_its_lease(
+    bench: Bench, off: Off, fence: bool, documents: int
+) -> None:
+    off.intent()
+    off.look_up(bench)
+    if not fence:
+        off.fence()
+    sleeper = bench.claim("sleeper")
+    assert sleeper is not None
+    bench.pass_time(LEASE.total_seconds() + 1)
+    bench.work("another")
+    if fence:
+        with pytest.raises(LeaseLost):
+            bench.send(sleeper)
+    else:
+        bench.send(sleeper)
+    assert len(bench.remote.documents) == documents
+
+
+@pytest.mark.parametrize(("fence", "state"), [(True, "posted"), (False, "ready")], ids=["on", "off"])
+def test_the_fence_alone_keeps_a_late_outcome_from_undoing_a_newer_one(
+    bench: Bench, off: Off, fence: bool, state: str
+) -> None:
+    if not fence:
+        off.fence()
+    sleeper = bench.claim("sleeper")
+    bench.pass_time(LEASE.total_seconds() + 1)
+    another = bench.claim("another")
+    assert sleeper is not None
+    assert another is not None
+    ledger.settle(bench.store, "post", [Outcome(another, "done", "", {"state": "posted"})])
+    ledger.settle(bench.store, "post", [Outcome(sleeper, "done", "", {"state": "ready"})])
+    with bench.store.read() as tx:
+        row = ledger.find(tx, KEY)
+    assert row is not None
+    assert row.state == state
+
+
+@pytest.mark.parametrize(("intent", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])
+def test_the_intent_alone_keeps_what_cannot_be_looked_up_from_being_sent_again(
+    bench: Bench, off: Off, intent: bool, documents: int
+) -> None:
+    bench.write = bench.remote.write(EffectClass.BLIND)
+    off.fence()
+    off.waiting(bench)
+    if not intent:
+        off.intent()
+
+    def die() -> None:
+        raise Killed
+
+    bench.remote.then.append(die)
+    with pytest.raises(Killed):
+        bench.work("one")
+    bench.pass_time(LEASE.total_seconds() + 1)
+    if intent:
+        with pytest.raises(Rejected, match="never answered"):
+            bench.work("another")
+    else:
+        bench.work("another")
+    assert len(bench.remote.documents) == documents
+
+
+@pytest.mark.parametrize(("look_up", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])
+def test_the_look_up_alone_finds_what_was_made_without_an_answer(
+    bench: Bench, off: Off, look_up: bool, documents: int
+) -> None:
+    off.lease()
+    off.fence()
+    off.waiting(bench)
+    if not look_up:
+        off.look_up(bench)
+
+    def cut() -> None:
+        raise Unknown("the answer was lost")
+
+    bench.remote.then.append(cut)
+    with pytest.raises(Unknown):
+        bench.work("one")
+    bench.pass_time(5)
+    bench.work("another")
+    assert len(bench.remote.documents) == documents
+
+
+@pytest.mark.parametrize(("waiting", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])
+def test_the_waiting_time_alone_outlasts_an_effect_that_comes_late(
+    bench: Bench, off: Off, waiting: bool, documents: int
+) -> None:
+    off.lease()
+    off.fence()
+    if not waiting:
+        off.waiting(bench)
+    bench.remote.late = 40
+    with pytest.raises(Unknown):
+        bench.work("one")
+    bench.pass_time(5)
+    if waiting:
+        with pytest.raises(NotReady):
+            bench.work("another")
+        bench.pass_time((TAKES + WAIT).total_seconds())
+    bench.work("another")
+    bench.pass_time(60)
+    assert len(bench.remote.documents) == documents
+
+
+def believing(job: Job, found: list[object], world: World) -> None:
+    """A proof that looks at nothing."""
+    job.then("proven", "accepted, so it must be right", erp_ref=found[0].ref, done_at=world.store.now())  # type: ignore[attr-defined]  # a Standing
+
+
+@pytest.mark.parametrize(("read_back", "state"), [(True, "dead"), (False, "proven")], ids=["on", "off"])
+def test_the_read_back_alone_sees_that_the_erp_counted_again(
+    monkeypatch: pytest.MonkeyPatch, read_back: bool, state: str
+) -> None:
+    if not read_back:
+        monkeypatch.setattr(orders, "prove", believing)
+    stage = Stage()
+    stage.fulfil.faults.plan("recalculated", operation="create_order")
+    number = stage.order()
+    stage.hint(number)
+    stage.work()
+    assert stage.row(number).state == state
+    assert [case.type for case in stage.open_cases()] == (["ORDER_ERP_RECALCULATED"] if read_back else [])
+
+
+@pytest.mark.parametrize(("sweeps", "state"), [(True, "proven"), (False, "seen")], ids=["on", "off"])
+def test_the_sweep_alone_finds_what_a_wiped_broker_forgot(sweeps: bool, state: str) -> None:
+    stage = Stage(LOCKSTEP_BRAND_EVENTS="no")
+    number = stage.order()
+    stage.hint(number)
+    stage.queue.clear()
+    for _ in range(5):
+        stage.clock.sleep(30)
+        if sweeps:
+            sweep.tick(stage.world)
+        stage.work()
+    assert stage.row(number).state == state
+
+
+# --------------------------------------------------------------- whole seeds, without the key that the ERP keeps for us
+
+BEYOND_CLASS_C = ("pause", "fulfil create: late")
+"""What no remote without a key survives: a worker stopped between its look-up and its call, a call done minutes late."""
+SEEDS = range(100, 108)
+
+
+@pytest.fixture
+def keyless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fulfil accepts every order as a new one: what stands between us and a second one is ours alone."""
+    monkeypatch.setattr(Orders, "known", lambda orders, channel, identifier: None)
+
+
+def first_violation(*words: str, without: tuple[str, ...] = ()) -> str:
+    """The first broken promise within the seeds; empty when all hold. It must begin with one of `words`."""
+    for seed in SEEDS:
+        result: Result = simulate(seed, without=without)
+        if result.violation:
+            assert result.violation.startswith(words), result.violation
+            return result.violation
+    return ""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("keyless")
+def test_without_the_erps_key_our_own_protections_still_keep_every_order_single() -> None:
+    assert first_violation(without=BEYOND_CLASS_C) == ""
+
+
+def no_intent(patch: pytest.MonkeyPatch) -> None:
+    """The intent's row is there for those who join it, and never says that anything was sent."""
+    patch.setattr(effects, "PENDING", ())
+
+
+def no_look_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(adapter.Fulfil, "_refs", lambda erp, reference: [])
+
+
+def no_waiting(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(adapter, "SEARCH_LAG", timedelta(seconds=-50))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("keyless")
+@pytest.mark.parametrize("removed", [no_intent, no_look_up, no_waiting])
+def test_without_the_erps_key_and_one_of_ours_a_second_order_appears(
+    monkeypatch: pytest.MonkeyPatch, removed: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    removed(monkeypatch)
+    assert first_violation("I1", without=BEYOND_CLASS_C)
+
+
+def no_lease(patch: pytest.MonkeyPatch) -> None:
+    Off(patch).lease()
+
+
+def no_fence(patch: pytest.MonkeyPatch) -> None:
+    Off(patch).fence()
+
+
+def no_read_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(orders, "prove", believing)
+
+
+def no_sweep(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ledger, "due", lambda store, **terms: [])
+
+
+def confirmed_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """Events are confirmed as they are read."""
+
+    def events(storefront: Storefront) -> list[object]:
+        found = read(storefront)
+        storefront.confirm_events([event.id for event in found])
+        return list(found)
+
+    read = Storefront.events
+    patch.setattr(Storefront, "events", events)
+
+
+def answered_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """The receiver answers and forgets."""
+    patch.setattr("integration.web.ledger.mark", lambda store, keys, source, **terms: sorted(set(keys)))
+
+
+def cursor_before_marks(patch: pytest.MonkeyPatch) -> None:
+    """The poll moves on without having marked what it read."""
+    patch.setattr(intake, "_mark_changed", lambda instance, world, seen, source: [])
+
+
+MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]] = {
+    no_lease: ("I6",),
+    no_fence: ("I", "L", "P"),
+    no_read_back: ("I2", "I3"),
+    no_sweep: ("L", "P"),
+    confirmed_before_commit: ("P19",),
+    answered_before_commit: ("I13",),
+    cursor_before_marks: ("P1", "L"),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("planted", MUTANTS, ids=lambda planted: planted.__name__)
+def test_the_simulation_finds_a_planted_fault(
+    monkeypatch: pytest.MonkeyPatch, planted: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    planted(monkeypatch)
+    assert first_violation(*MUTANTS[planted])

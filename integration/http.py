@@ -68,11 +68,15 @@ class NotJson(ValueError):
     """A body that claims or should be JSON and is not, or holds what no honest JSON holds."""
 
 
-def parse_json(body: bytes) -> Any:
-    """JSON with exact numbers. Raises `NotJson` for duplicate keys, NaN, lone surrogates, NUL, or absurd nesting."""
+def parse_json(body: bytes, *, storable: bool = True) -> Any:
+    """JSON with exact numbers. Raises `NotJson` for duplicate keys, NaN or absurd nesting.
+
+    With `storable`, also for lone surrogates and NUL, which no database takes. A page of many documents is read
+    without, and each document is looked at by itself: see `is_storable`.
+    """
     try:
         text = body.decode("utf-8")
-        if "\x00" in text or ("\\u0000" in text and _NUL.search(text)):
+        if storable and ("\x00" in text or ("\\u0000" in text and _NUL.search(text))):
             raise NotJson("a NUL character in the text")
         parsed = json.loads(
             text,
@@ -81,13 +85,19 @@ def parse_json(body: bytes) -> Any:
             parse_constant=_no_constant,
             object_pairs_hook=_unique_keys,
         )
-        if "\\ud" in text.lower():
-            json.dumps(parsed, ensure_ascii=False, default=str).encode("utf-8")
+        if storable and "\\ud" in text.lower() and not is_storable(parsed):
+            raise NotJson("half a character in the text")
     except NotJson:
         raise
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise NotJson(f"{type(error).__name__} while reading JSON") from error
     return parsed
+
+
+def is_storable(document: Any) -> bool:
+    """Whether a parsed document holds only characters that a database takes."""
+    text = json.dumps(document, ensure_ascii=False, default=str)
+    return "\\u0000" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _bounded_int(digits: str) -> int:
@@ -172,6 +182,8 @@ class Http:
         self.sleep = sleep
         self.patience = patience
         self.point = point
+        self.denies: Callable[[Any], bool] = lambda document: False
+        """Whether a 2xx says in its body that our credentials are refused: then it is no sign of health."""
 
     def call(
         self, method: str, path: str, body: Any = None, *, lane: str, writes: bool, costs: Mapping[str, int]
@@ -240,11 +252,12 @@ class Http:
         document: Any = None
         broken: NotJson | None = None
         try:
-            document = parse_json(raw) if raw.strip() else None
+            document = parse_json(raw, storable=False) if raw.strip() else None
         except NotJson as error:
             broken = error
         if 200 <= status < 300 and broken is None:
-            self.gate.succeeded()
+            if not self.denies(document):
+                self.gate.succeeded()
             return Reply(status, headers, document)
         if status == 429 and not _is_validation(document):
             asked = retry_after(headers.get("Retry-After"), self.gate.store.now())
@@ -259,7 +272,8 @@ class Http:
                 connection_wide="CONNECTION_AUTH",
             )
         if 400 <= status < 500 and status not in (408, 425):
-            self.gate.succeeded()
+            if status != 403:
+                self.gate.succeeded()
             raise Refused(status, document, raw[:2000].decode("utf-8", "replace"))
         what = "a body that is not JSON" if 200 <= status < 300 else f"HTTP {status}"
         asked = retry_after(headers.get("Retry-After"), self.gate.store.now())

@@ -101,7 +101,8 @@ def _absent(past: Past) -> Decision:
 def _sent(past: Past, fetched: Fetched) -> Decision:
     """Posted, or in doubt: only its own outcome may move it on."""
     if fetched.fingerprint == past.posted_version:
-        if past.state in ("seen", "ready", "held"):
+        undone = past.state == "dead" and past.source_version != past.posted_version
+        if past.state in ("seen", "ready", "held") or undone:
             return Decision("posted" if past.answered else "ready", "sent before; now to be proved", past.connection)
         return Decision(past.state, "read again: nothing changed that the ERP must know", past.connection)
     if past.state == "dead" and fetched.fingerprint == past.source_version:

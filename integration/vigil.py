@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
-from integration.store import Transaction, exceptions, lateness
+from integration.store import Transaction, exceptions, lateness, schedule
 from integration.wiring import World
 
 STALLED_AFTER = timedelta(hours=1)
 """A released order that is neither proved nor an exception after this is somebody's business."""
+HEARTBEAT_WITHIN = timedelta(minutes=10)
 SILENCE_WINDOW = timedelta(hours=1)
 SILENCE_ORDERS = 20
 """So many new orders found by polling alone, and none announced, mean that webhooks and events are silent."""
@@ -24,8 +25,19 @@ def watch(instance: str, world: World) -> None:
                 f"{found} new orders in the last hour were found by polling; no webhook or event announced any of them"
             )
             _open(tx, world, "EVENT_STREAM_SILENT", instance, message, instance, None)
-        elif announced:
+        if announced:
             exceptions.resolve_of_connection(tx, instance, ["EVENT_STREAM_SILENT"], "verified: the stream speaks again")
+        _listen_for_heartbeats(tx, world)
+
+
+def _listen_for_heartbeats(tx: Transaction, world: World) -> None:
+    """A process that once gave signs of life and gives none: beat, a worker or a broker is gone."""
+    for row in schedule.heartbeats(tx):
+        if tx.now - row.at > HEARTBEAT_WITHIN:
+            message = f"no sign of life of {row.process!r} since {row.at:%Y-%m-%d %H:%M} UTC"
+            _open(tx, world, "SCHEDULE_MISSED", row.process, message, row.process, None)
+        else:
+            exceptions.resolve_of_connection(tx, row.process, ["SCHEDULE_MISSED"], "verified: it gives signs of life")
 
 
 def _open(

@@ -122,10 +122,10 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
         verdict = _settle(link, page, world, key, retries)
         if link.page > 1 and len(jobs) == link.page:
             _go_on(link, key, world)
-        return verdict
     except StoreDown as error:
         log.error("ledger.away", link=link.name, key=str(key), error=str(error))
         return Verdict()
+    return verdict
 
 
 def _go_on(link: Link, key: Key, world: World) -> None:
@@ -257,7 +257,7 @@ def _dead(job: Job, error: Rejected, world: World, died: Exception | None = None
     def open_case(tx: Any) -> None:
         sealed = None
         if error.evidence:
-            sealed = documents.put(tx, world.vault, job.id, "evidence", error.evidence.encode())
+            sealed = documents.put(tx, world.vault, job.id, "evidence", error.evidence.encode("utf-8", "replace"))
         case = exceptions.Case(
             type=error.type,
             cause=error.cause,

@@ -7,6 +7,7 @@ from integration.centra import wire
 from integration.centra.client import CentraClient
 from integration.domain.order import Order
 from integration.errors import Unavailable
+from integration.http import is_storable
 from integration.ports import Event, Fetched, Sighting
 
 PAGE = 100
@@ -33,9 +34,12 @@ class Centra:
         return {str(node["number"]): self._fetched(node) for node in _rows(answer, "orders")}
 
     def _fetched(self, node: Mapping[str, object]) -> Fetched:
+        stamp = str(node.get("updatedAt") or "")
+        if not is_storable(node):
+            problem = "a character that no database takes"
+            return Fetched(None, b"{}", self.fingerprint(stamp.encode("utf-8", "replace")), stamp, problem=problem)
         content = wire.to_bytes(node)
         mark = self.fingerprint(wire.substance(node))
-        stamp = str(node.get("updatedAt") or "")
         try:
             return Fetched(wire.read_order(self.name, node), content, mark, stamp)
         except wire.BadOrder as error:

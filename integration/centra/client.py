@@ -26,6 +26,7 @@ class CentraClient:
 
     def __init__(self, http: Http) -> None:
         self.http = http
+        http.denies = denied
 
     def read(self, name: str, variables: Mapping[str, object], *, lane: str, complexity: int = 0) -> dict[str, Any]:
         """The `data` of a query. Partial data beside `errors` is never used. Raises `Unavailable` or `Rejected`."""
@@ -67,13 +68,9 @@ class CentraClient:
 
     def _refused(self, name: str, document: Any, what: str, text: str, *, writes: bool) -> Exception:
         """A missing permission concerns the connection, not one order; anything else is a changed contract."""
-        errors = document.get("errors") if isinstance(document, dict) else None
-        first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+        first = _first_error(document)
         words = str(first.get("message") or text)[:500]
-        extensions = first.get("extensions")
-        category = extensions.get("category") if isinstance(extensions, dict) else None
-        denied = bool(_BAD_TOKEN.search(words)) and not first.get("locations")
-        if what == "HTTP 403" or denied or category in ("authorization", "authentication"):
+        if what == "HTTP 403" or denied(document):
             self.http.gate.unauthorised()
             return Unavailable(
                 f"Centra refuses {name}: the token is refused or lacks a permission",
@@ -81,7 +78,25 @@ class CentraClient:
                 system=self.http.gate.system,
                 connection_wide="CONNECTION_AUTH",
             )
-        if errors and first.get("path"):
+        if first.get("path"):
             message = f"Centra answered {name} in part"
             return Unknown(message) if writes else Unavailable(message, system=self.http.gate.system)
         return Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name} ({what})", evidence=words)
+
+
+def _first_error(document: Any) -> dict[str, Any]:
+    errors = document.get("errors") if isinstance(document, dict) else None
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+
+
+def denied(document: Any) -> bool:
+    """Whether an answer says that the token is refused or lacks a permission.
+
+    The category is documented; the wording of a refused token with HTTP 200 is unconfirmed.
+    """
+    first = _first_error(document)
+    extensions = first.get("extensions")
+    category = extensions.get("category") if isinstance(extensions, dict) else None
+    if category in ("authorization", "authentication"):
+        return True
+    return bool(_BAD_TOKEN.search(str(first.get("message") or ""))) and not first.get("locations")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import StaticPool
 
 from integration.errors import Unavailable
@@ -81,6 +82,8 @@ class Store:
                 self.point(f"{name}.before-commit")
         except DBAPIError as error:
             raise _store_down(error) from error
+        except PoolExhausted as error:
+            raise StoreDown("every connection to the ledger is in use", system="store") from error
         self.point(f"{name}.after-commit")
 
     @contextlib.contextmanager
@@ -93,6 +96,8 @@ class Store:
                     yield Transaction(reading, self.clock)
         except DBAPIError as error:
             raise _store_down(error) from error
+        except PoolExhausted as error:
+            raise StoreDown("every connection to the ledger is in use", system="store") from error
 
     def now(self) -> datetime:
         """The store's clock: see `Transaction.now`."""

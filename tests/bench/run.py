@@ -22,8 +22,8 @@ from tasks.supervisor import ROOT, wait_for
 
 HERE = Path(__file__).parent
 QUERY = ROOT / "integration" / "centra" / "queries" / "orders.graphql"
-ROUNDS = 1
-BACKLOG = 300
+ROUNDS = 5
+BACKLOG = 400
 """Orders of one throughput round."""
 DRAIN = 1_000
 """Orders of the backlog whose API calls are counted."""

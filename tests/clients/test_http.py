@@ -64,8 +64,6 @@ def test_an_answer_that_proves_nothing_is_unavailable_for_a_read_and_unknown_for
         "1" * 5000,
         "[" * 200000,
         "\ufeff{}",
-        '"\\ud800"',
-        '"\\u0000"',
         "1e99999999999999999999",
     ],
 )

@@ -17,7 +17,6 @@ NOT_TYPES = {
 NOT_YET_RAISED = {
     "ORDER_NOT_REPRESENTABLE": "no ERP adapter of today meets an amount that two unit prices cannot carry",
     "RATE_BUDGET_EXHAUSTED": "nothing opens it yet: a spent budget parks its jobs and shows on /metrics",
-    "SCHEDULE_MISSED": "nothing opens it yet: deploy/runbooks/beat-silent.md counts on it",
     "PII_LEAK_SUSPECT": "opened by hand after a canary was found where it must not be",
 }
 

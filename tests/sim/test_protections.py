@@ -6,10 +6,12 @@ where one interleaving is enough; then whole seeds against a Fulfil whose unique
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sim.sim_run import Result, simulate
+from sim.sim_run import simulate
+from sqlalchemy import and_, or_, select
 from stage import Stage, StageClock
 
 from integration import effects as protocol
@@ -18,9 +20,9 @@ from integration.centra.adapter import Centra as Storefront
 from integration.domain.order import Key
 from integration.erp.fulfil import adapter
 from integration.errors import LeaseLost, NotReady, Rejected, Unknown
-from integration.ports import EffectClass, Write
+from integration.ports import EffectClass, Event, Standing, Write
 from integration.sandbox.fulfil_orders import Orders
-from integration.store import Store, effects, ledger
+from integration.store import Store, Transaction, effects, ledger
 from integration.store.ledger import Job, Outcome
 from integration.wiring import World
 from tasks import sweep
@@ -112,22 +114,36 @@ class Off:
         self.patch = patch
 
     def lease(self) -> None:
-        self.patch.setattr(ledger, "_due", lambda link, now: ledger.DUE[link])
+        """A row that somebody works on is as good as a free one."""
+
+        def due(link: str, now: datetime) -> object:
+            rested = or_(ledger.job.c.not_before.is_(None), ledger.job.c.not_before <= now)
+            return and_(ledger.DUE[link], rested)
+
+        self.patch.setattr(ledger, "_due", due)
 
     def fence(self) -> None:
-        """Whoever claimed may send and settle, however long ago that was."""
-        settle_one = ledger._settle_one
-        self.patch.setattr(ledger, "hold", lambda tx, job, **terms: None)
+        """Whoever claimed may send and settle, whoever has claimed since."""
+        hold, settle_one = ledger.hold, ledger._settle_one
 
-        def settle(tx: object, settled: Outcome) -> bool:
-            row = tx.execute(ledger.select(ledger.job.c.fence).where(ledger.job.c.id == settled.job.id)).one()  # type: ignore[attr-defined]  # a Transaction
-            settled.job.fence = row.fence
-            return settle_one(tx, settled)  # type: ignore[arg-type]  # a Transaction
+        def forged(tx: Transaction, claimed: Job) -> None:
+            row = tx.execute(select(ledger.job).where(ledger.job.c.id == claimed.id)).one()
+            claimed.fence, claimed.owner = row.fence, row.owner
 
+        def hold_on(tx: Transaction, claimed: Job, **terms: Any) -> None:
+            forged(tx, claimed)
+            hold(tx, claimed, **terms)
+
+        def settle(tx: Transaction, settled: Outcome) -> bool:
+            forged(tx, settled.job)
+            return settle_one(tx, settled)
+
+        self.patch.setattr(ledger, "hold", hold_on)
         self.patch.setattr(ledger, "_settle_one", settle)
 
     def intent(self) -> None:
-        self.patch.setattr(effects, "intend", lambda tx, *names, **terms: None)
+        """Nothing is written down before a call."""
+        self.patch.setattr(effects, "intend", lambda tx, *names, **terms: True)
         self.patch.setattr(effects, "answer", lambda tx, job_id, name, ref: ref)
 
     def look_up(self, bench: Bench) -> None:
@@ -263,9 +279,9 @@ def test_the_waiting_time_alone_outlasts_an_effect_that_comes_late(
     assert len(bench.remote.documents) == documents
 
 
-def believing(job: Job, found: list[object], world: World) -> None:
+def believing(job: Job, found: list[Standing], world: World) -> None:
     """A proof that looks at nothing."""
-    job.then("proven", "accepted, so it must be right", erp_ref=found[0].ref, done_at=world.store.now())  # type: ignore[attr-defined]  # a Standing
+    job.then("proven", "accepted, so it must be right", erp_ref=found[0].ref, done_at=world.store.now())
 
 
 @pytest.mark.parametrize(("read_back", "state"), [(True, "dead"), (False, "proven")], ids=["on", "off"])
@@ -313,7 +329,7 @@ def keyless(monkeypatch: pytest.MonkeyPatch) -> None:
 def first_violation(*words: str, without: tuple[str, ...] = ()) -> str:
     """The first broken promise within the seeds; empty when all hold. It must begin with one of `words`."""
     for seed in SEEDS:
-        result: Result = simulate(seed, without=without)
+        result = simulate(seed, without=without)
         if result.violation:
             assert result.violation.startswith(words), result.violation
             return result.violation
@@ -368,10 +384,10 @@ def no_sweep(patch: pytest.MonkeyPatch) -> None:
 def confirmed_before_commit(patch: pytest.MonkeyPatch) -> None:
     """Events are confirmed as they are read."""
 
-    def events(storefront: Storefront) -> list[object]:
-        found = read(storefront)
+    def events(storefront: Storefront) -> list[Event]:
+        found = list(read(storefront))
         storefront.confirm_events([event.id for event in found])
-        return list(found)
+        return found
 
     read = Storefront.events
     patch.setattr(Storefront, "events", events)

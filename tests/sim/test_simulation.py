@@ -1,0 +1,59 @@
+"""Seeds of the whole order lane under every fault: see `sim_run`. `make soak` runs them for as long as asked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sim.sim_batch import Totals, batch, regressions
+from sim.sim_faults import FAULTS, POINTS
+from sim.sim_run import simulate
+
+ROOT = Path(__file__).parents[2]
+BATCH = 50
+BATCHES = 6 if os.environ.get("LOCKSTEP_TEST_TIER") == "ci" else 1
+
+
+@pytest.mark.parametrize("seed", regressions())
+def test_a_seed_that_once_failed_never_fails_again(seed: int) -> None:
+    assert simulate(seed).violation == "", regressions()[seed]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # fifty seeds on however much of two cores is left
+@pytest.mark.parametrize("number", range(BATCHES))
+def test_every_order_ends_exactly_once_or_in_one_exception_whatever_happens(number: int) -> None:
+    totals = batch(range(number * BATCH, (number + 1) * BATCH))
+    print(totals.table())
+    assert not totals.violations, totals.table()
+    assert_that_it_was_hard(totals)
+
+
+def assert_that_it_was_hard(totals: Totals) -> None:
+    """A fault that never fired, and a seam where nobody was killed, have not been tested."""
+    assert totals.never_fired == []
+    assert totals.never_crashed_at == []
+    assert totals.undeclared == [], "name these seams in sim_faults.POINTS or RARE_POINTS"
+    assert totals.proofs > totals.orders / 4
+
+
+@pytest.mark.timeout(120)  # two interpreters start beside us
+def test_a_seed_tells_the_same_story_in_every_process() -> None:
+    seeds = (1, 2, 3)
+    program = f"from sim.sim_run import simulate\nfor seed in {seeds}: print(simulate(seed).trace)"
+    told = []
+    for hashing in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hashing, "PYTHONPATH": str(ROOT / "tests")}
+        run = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        told.append(run.stdout.split())
+    assert told[0] == told[1] == [simulate(seed).trace for seed in seeds]
+    assert len(set(told[0])) == len(seeds)
+
+
+def test_every_fault_is_within_reach_of_every_batch() -> None:
+    """Each class is sure to be tried once in some seeds, and each seam to be deadly in some."""
+    assert len(set(FAULTS)) == len(FAULTS)
+    assert len(set(POINTS)) == len(POINTS)

@@ -44,7 +44,7 @@ def _hold_against_ledger(tx: Transaction, world: World, key: Key, standing: Stan
     elif row.state == "observed":
         exceptions.resolve_of_job(tx, row.id, "verified: cancelled in the ERP")
     elif row.state == "dead" and row.posted_version and standing.stamp != row.erp_stamp:
-        ledger.wake(tx, [row.id], "back-check", "changed in the ERP: both systems are read once more")
+        ledger.look_again(tx, row.id, standing.stamp)
     elif row.state == "proven" and standing.stamp != row.erp_stamp:
         ledger.prove_again(tx, row.id)
 

@@ -50,6 +50,12 @@ class CentraSettings:
     updated_filter: bool
     events: bool
 
+    def shown(self) -> str:
+        """The instance in words; its secrets only counted."""
+        switches = [word for word, on in (("events", self.events), ("updatedAt filter", self.updated_filter)) if on]
+        known = f"token {'set' if self.token else 'NOT SET'}, {len(self.webhook_secrets)} webhook secret(s)"
+        return f"{self.url}, plan {self.plan}, {known}, {' and '.join(switches) or 'no switches'}"
+
 
 @dataclass(frozen=True, slots=True)
 class ErpSettings:
@@ -96,9 +102,17 @@ class Settings:
 
     def shown(self) -> dict[str, str]:
         """Every setting as text, secrets as stars and passwords cut out of addresses."""
-        hidden = {"database_url": redacted(self.database_url), "broker_url": redacted(self.broker_url)}
-        told = {f.name: hidden.get(f.name, repr(getattr(self, f.name))) for f in fields(self) if f.repr}
-        return told | {"vault_keys": ", ".join(self.vault_keys) or "(none)"}
+        addresses = {"database_url": redacted(self.database_url), "broker_url": redacted(self.broker_url)}
+        told = {f.name: _words(getattr(self, f.name)) for f in fields(self) if f.repr and f.name != "centra"}
+        instances = {f"centra {each.name}": each.shown() for each in self.centra}
+        return told | addresses | instances | {"vault_keys": ", ".join(self.vault_keys) or "(none)"}
+
+
+def _words(value: object) -> str:
+    """A setting as a person would write it."""
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():g} s"
+    return repr(value) if isinstance(value, Secret) else str(value) or "(not set)"
 
 
 def redacted(url: str) -> str:

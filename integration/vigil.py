@@ -9,6 +9,8 @@ STALLED_AFTER = timedelta(hours=1)
 """A released order that is neither proved nor an exception after this is somebody's business."""
 HEARTBEAT_WITHIN = timedelta(minutes=10)
 SILENCE_WINDOW = timedelta(hours=1)
+SILENCE_GRACE = timedelta(minutes=10)
+"""A backlog found at the start is no silence: the stream has this long to say something."""
 SILENCE_ORDERS = 20
 """So many new orders found by polling alone, and none announced, mean that webhooks and events are silent."""
 
@@ -19,7 +21,7 @@ def watch(instance: str, world: World) -> None:
         for row in lateness.stalled(tx, instance, before=tx.now - STALLED_AFTER):
             message = f"released {row.released_at:%Y-%m-%d %H:%M} UTC and still {row.state}: {row.reason}"
             _open(tx, world, "ORDER_STALLED", f"{row.state} for too long", message, instance, row)
-        announced, found = lateness.sources(tx, instance, since=tx.now - SILENCE_WINDOW)
+        announced, found = lateness.sources(tx, instance, since=tx.now - SILENCE_WINDOW, until=tx.now - SILENCE_GRACE)
         if found >= SILENCE_ORDERS and not announced:
             message = (
                 f"{found} new orders in the last hour were found by polling; no webhook or event announced any of them"

@@ -248,6 +248,7 @@ def _leaks(stack: Stack, orders: list[dict[str, Any]]) -> list[str]:
 def _show(summary: dict[str, Any], stack: Stack) -> None:
     """The summary for a person."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console, told = Console(), summary["json"]
@@ -257,7 +258,7 @@ def _show(summary: dict[str, Any], stack: Stack) -> None:
         f"{told['cancelled']} cancelled in both, {told['waiting']} waiting, {sum(told['exceptions'].values())} exceptions."
     )
     for reason, count in summary["held"].most_common():
-        console.print(f"  waiting: {count} because {reason}")
+        console.print(f"  waiting: {count} because {escape(reason)}")
     console.print(_table_of_cases(summary["cases"]))
     checks = Table("Held against the sandbox's own books", "", title_justify="left")
     for name, sentences in summary["broken"].items():
@@ -266,11 +267,17 @@ def _show(summary: dict[str, Any], stack: Stack) -> None:
         )
     console.print(checks)
     console.print(f"Faults that fired at Fulfil: {summary['fired']}. {told['seconds']} s.")
-    console.print(f"Flower with the Exceptions page: {stack.flower_url}/exceptions (demo / {stack.flower_password})")
-    console.print(f"Centra's books: {stack.centra_url}/_sandbox/books  Fulfil's: {stack.fulfil_url}/_sandbox/books")
+    for words in (
+        f"Flower with the Exceptions page: {stack.flower_url}/exceptions",
+        f"  user demo, password {stack.flower_password}",
+        f"Centra's books: {stack.centra_url}/_sandbox/books",
+        f"Fulfil's books: {stack.fulfil_url}/_sandbox/books",
+    ):
+        console.print(words, soft_wrap=True, highlight=False)
 
 
 def _table_of_cases(cases: list[dict[str, Any]]) -> Any:
+    from rich.markup import escape
     from rich.table import Table
 
     rules = playbook()
@@ -283,7 +290,7 @@ def _table_of_cases(cases: list[dict[str, Any]]) -> Any:
         for case in members:
             money[case["currency"]] += case["money_minor"]
         worth = ", ".join(str(Money(minor, currency)) for currency, minor in sorted(money.items()) if currency)
-        table.add_row(f"{rules.rule(type).title}: {cause}", str(len(members)), worth, members[0]["owner"])
+        table.add_row(escape(f"{rules.rule(type).title}: {cause}"), str(len(members)), worth, members[0]["owner"])
     return table
 
 

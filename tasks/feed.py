@@ -58,6 +58,9 @@ def feed(
 def run_feed(reading: Reading, system: str, world: World) -> None:
     """Run a feed. An outage waits for the next slot; a refusal becomes a case of the connection; a bug is raised."""
     try:
+        if system not in reading.systems(world):  # a forged message, or a connection that is gone
+            log.warning("feed.unknown", feed=reading.name)
+            return
         _run_once(reading, system, world)
     except StoreDown as error:
         log.error("ledger.away", feed=reading.name, system=system, error=str(error))

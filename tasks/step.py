@@ -30,6 +30,9 @@ MOST_ATTEMPTS = 10
 SHORT_WAIT = timedelta(seconds=60)
 """Up to here a wait is a Celery retry, visible in Flower; longer ones stand in the ledger."""
 MOST_RETRIES = 3
+SOON = timedelta(seconds=1)
+FIRST_LINKS = ("take", "post")
+"""Links that others of the chain wait for."""
 ASK_AGAIN = timedelta(seconds=5)
 """How soon an unknown outcome is looked up."""
 
@@ -104,7 +107,7 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
     """Claim and work. Raises nothing of its own: a ledger that is away is left to the sweeper, who finds the lease ended."""
     try:
         if not link.worth_it(key, world):
-            return Verdict()
+            return _knock_again(link, key, world, retries)
         jobs = ledger.claim(
             world.store,
             link.name,
@@ -115,7 +118,7 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
             page=link.page,
         )
         if not jobs:
-            return Verdict()
+            return _knock_again(link, key, world, retries)
         world.point(f"{link.name}.claimed")
         page = Page(jobs)
         _work(link, page, world)
@@ -126,6 +129,13 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
         log.error("ledger.away", link=link.name, key=str(key), error=str(error))
         return Verdict()
     return verdict
+
+
+def _knock_again(link: Link, key: Key, world: World, retries: int) -> Verdict:
+    """Nothing to do here, unless somebody's page holds the row right now: then the chain must not run past it."""
+    if link.name in FIRST_LINKS and retries < MOST_RETRIES and ledger.is_held(world.store, key):
+        return Verdict(retry_in=SOON)
+    return Verdict()
 
 
 def _go_on(link: Link, key: Key, world: World) -> None:

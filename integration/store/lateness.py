@@ -25,10 +25,11 @@ def stalled(tx: Transaction, instance: str, *, before: datetime) -> list[Late]:
     return list(tx.execute(late.order_by(job.c.id).limit(500)).all())
 
 
-def sources(tx: Transaction, instance: str, *, since: datetime) -> tuple[int, int]:
-    """Of the documents first seen since an instant: how many were announced to us, and how many there are."""
+def sources(tx: Transaction, instance: str, *, since: datetime, until: datetime) -> tuple[int, int]:
+    """Of the documents first seen since an instant: how many were announced to us, and how many there were by `until`."""
     announced = exists().where(arrival.c.job_id == job.c.id, arrival.c.source.in_(ANNOUNCED))
-    new = select(func.count().filter(announced), func.count()).where(
+    early = job.c.first_seen_at <= until
+    new = select(func.count().filter(announced), func.count().filter(early)).where(
         job.c.instance == instance, job.c.first_seen_at >= since
     )
     told, found = tx.execute(new).one()

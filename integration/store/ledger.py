@@ -124,6 +124,12 @@ def is_due(store: Store, link: str, key: Key) -> bool:
         return tx.scalar(select(job.c.id).where(_is(key), _due(link, tx.now))) is not None
 
 
+def is_held(store: Store, key: Key) -> bool:
+    """Whether somebody is at work on this row at this moment."""
+    with store.read() as tx:
+        return tx.scalar(select(job.c.id).where(_is(key), job.c.until > tx.now)) is not None
+
+
 def another(store: Store, link: str, key: Key) -> Key | None:
     """Another row of the same instance that is due for a link: what a full page left behind."""
     with store.read() as tx:
@@ -352,6 +358,12 @@ def wake(tx: Transaction, ids: Collection[int], source: str, reason: str) -> lis
             )
         )
     return [Key(*row[1:]) for row in woken]
+
+
+def look_again(tx: Transaction, job_id: int, stamp: str) -> None:
+    """The ERP's document of a dead job has changed: read both systems, once for each change."""
+    tx.execute(update(job).where(job.c.id == job_id).values(erp_stamp=stamp))
+    wake(tx, [job_id], "back-check", "changed in the ERP: both systems are read once more")
 
 
 def find(tx: Transaction, key: Key) -> Row[Any] | None:

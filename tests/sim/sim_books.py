@@ -33,9 +33,8 @@ def differences(sale: Mapping[str, Any], book: Mapping[str, Any]) -> list[str]:
     paid = sum((v["value"] for v in book["vouchers"] if v["type"] == "GIFT_CARD"), Decimal(0))
     total = book["grand_total"] - paid
     wanted = {"total": total, "tax": book["tax"], "untaxed": total - book["tax"]}
-    found = [
-        f"{name} is {sale[name]}, Centra has {amount}" for name, amount in wanted.items() if Decimal(sale[name]) != amount
-    ]
+    unequal = {name: amount for name, amount in wanted.items() if Decimal(sale[name]) != amount}
+    found = [f"{name} is {sale[name]}, Centra has {amount}" for name, amount in unequal.items()]
     if sale["currency"] != book["currency"]:
         found.append(f"currency is {sale['currency']}, Centra has {book['currency']}")
     return found + _lines(sale, book)

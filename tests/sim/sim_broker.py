@@ -4,9 +4,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from itertools import count
 
-from integration.domain.order import Key
 from sim.sim_faults import Swarm
 from sim.sim_scheduler import Actor, Scheduler
+
+from integration.domain.order import Key
 from tasks.celery import CHAINS
 
 

@@ -25,12 +25,15 @@ CALLS: dict[str, tuple[str, ...]] = {
     "centra write": (*_SILENT, *_AFTER),
     "fulfil read": (*_SILENT, *_THROTTLED, "slow"),
     "fulfil create": (
-        *(*_SILENT, *_AFTER, "throttled", "late", "slow"),
+        *(*_SILENT, *_AFTER, "throttled", "late", "very-late", "slow"),
         *("duplicate-race", "search-lag", "channel-exception", "recalculated", "user-error"),
     ),
     "fulfil cancel": (*_SILENT, *_AFTER, "throttled", "user-error"),
 }
-"""What can befall a call, by kind of call; the sandbox knows these faults by their second part."""
+"""What can befall a call, by kind of call; the sandbox knows these faults by their second part.
+
+`late` takes effect within the time that an effect of class C waits, `very-late` after it.
+"""
 
 WEBHOOKS = ("webhook-lost", "webhook-doubled", "webhook-late", "webhook-forged", "webhook-reordered")
 
@@ -84,10 +87,13 @@ _KIND_OF_OPERATION = {
 class Swarm:
     """Which classes this seed has, and how often each fired. `calm()` ends all of them."""
 
-    def __init__(self, seed: int, told: Callable[[str], None], without: Collection[str] = ()) -> None:
+    def __init__(
+        self, seed: int, told: Callable[[str], None], without: Collection[str] = (), often: Collection[str] = ()
+    ) -> None:
         self.random = Random(f"{seed}:fault")
         self.told = told
         self.rates = {name: self._drawn() for name in FAULTS} | dict.fromkeys(without, 0.0)
+        self.rates |= dict.fromkeys(often, HIGHEST)
         self.fired: Counter[str] = Counter()
         self.raging = True
         self.sure = set(_every(SURE_EVERY, seed, FAULTS)) - set(without)
@@ -157,19 +163,17 @@ class SwarmFaults(Faults):
         if operation == "webhook":
             name = self.swarm.one_of(list(WEBHOOKS))
             return Plan(name, operation, seconds=self.swarm.random.uniform(1, 300)) if name else None
-        if operation == "events":
-            if among is not None and "events-doubled" in among:
-                return Plan("events-doubled") if self.swarm.hit("events-doubled") else None
+        if operation == "events" and among is not None and "events-doubled" in among:
+            return Plan("events-doubled") if self.swarm.hit("events-doubled") else None
         kind = _KIND_OF_OPERATION.get(operation)
         if kind is None:
             return None
         found = self.swarm.one_of([f"{kind}: {name}" for name in CALLS[kind]])
-        return Plan(found.split(": ")[1], operation, seconds=self._seconds(found)) if found else None
+        if found is None:
+            return None
+        name = found.split(": ")[1]
+        return Plan(name.removeprefix("very-"), operation, seconds=self._seconds(name))
 
     def _seconds(self, fault: str) -> float:
-        """`late` takes effect up to four minutes after the call; a search lags up to 50 s; other waits are short."""
-        if fault.endswith("late"):
-            return self.swarm.random.choice((self.swarm.random.uniform(5, 90), self.swarm.random.uniform(90, 240)))
-        if fault.endswith("search-lag"):
-            return self.swarm.random.uniform(1, 50)
-        return self.swarm.random.uniform(1, 12)
+        low, high = {"late": (5, 60), "very-late": (90, 240), "search-lag": (1, 50)}.get(fault, (1, 12))
+        return self.swarm.random.uniform(low, high)

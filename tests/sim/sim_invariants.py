@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from integration.sandbox.centra import INTEGRATION, Centra
-from integration.sandbox.fulfil import Fulfil
 from sim.sim_books import Version, differences
 from sim.sim_broker import SimBroker
 from sim.sim_scheduler import Scheduler, SimClock
+
+from integration.sandbox.centra import INTEGRATION, Centra
+from integration.sandbox.fulfil import Fulfil
 from tasks.step import MOST_ATTEMPTS
 
 PREFIX = "centra-"
@@ -19,8 +20,11 @@ MOST_LOST = MOST_ATTEMPTS * 2
 """A job that stops its worker this often is a dead letter; see `tasks.step`."""
 
 
-class Violation(Exception):
-    """A promise is broken. The first word is the invariant's number in the catalogue of promises."""
+class Violation(BaseException):
+    """A promise is broken. The first word is the invariant's number in the catalogue of promises.
+
+    No `except Exception` of the product may catch it.
+    """
 
 
 class Row(NamedTuple):
@@ -43,6 +47,7 @@ _ROWS = (
     " FROM job ORDER BY id"
 )
 _CASES = "SELECT job_id, count(*) FROM exception WHERE state <> 'resolved' AND job_id IS NOT NULL GROUP BY job_id"
+_WIDE = "SELECT type, cause FROM exception WHERE state <> 'resolved' AND job_id IS NULL"
 
 
 class Invariants:
@@ -215,7 +220,6 @@ class Wellness:
     def _complaints_of(self, number: int, row: Row, sales: int, cases: int) -> list[str]:
         stands = f"{row.state}, {sales} sale(s), {cases} open exception(s)"
         versions = self.invariants.versions[number]
-        ever = any(version.released for version in versions)
         if row.dirty or row.owner is not None or row.state in ("seen", "ready", "posted", "cancelling"):
             return [f"L2 order {number} is not finished: {stands}"]
         if (row.state == "dead") != (cases == 1) or cases > 1:
@@ -225,12 +229,14 @@ class Wellness:
         if cases:
             return []
         if versions[-1].cancelled:
-            return [] if not sales and row.state == "cancelled" else [f"L1 order {number} is cancelled in Centra: {stands}"]
-        if not ever:
-            return [] if not sales and row.state == "held" else [f"L1 order {number} was never released: {stands}"]
-        if versions[-1].released or sales:
-            return [] if sales == 1 and row.state == "proven" else [f"L1 order {number} is released: {stands}"]
-        return [] if row.state == "held" else [f"L1 order {number} is on hold: {stands}"]
+            well, told = not sales and row.state == "cancelled", "is cancelled in Centra"
+        elif not any(version.released for version in versions):
+            well, told = not sales and row.state == "held", "was never released"
+        elif versions[-1].released or sales:
+            well, told = sales == 1 and row.state == "proven", "is released"
+        else:
+            well, told = row.state == "held", "is on hold"
+        return [] if well else [f"L1 order {number} {told}: {stands}"]
 
     def _leftovers(self, rows: Iterable[Row]) -> list[str]:
         found = []
@@ -239,7 +245,7 @@ class Wellness:
             found.append(f"L2 {len(events)} events of Centra are not confirmed")
         if self.broker.queue:
             found.append(f"L2 {len(self.broker.queue)} messages are not taken")
-        wide = self.sql.execute("SELECT type, cause FROM exception WHERE state <> 'resolved' AND job_id IS NULL").fetchall()
+        wide = self.sql.execute(_WIDE).fetchall()
         found += [f"L2 {type} of {cause} is still open" for type, cause in wide]
         return found
 

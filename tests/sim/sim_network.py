@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from sim.sim_faults import Swarm
+from sim.sim_scheduler import Scheduler, SimClock
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from wsgi_transport import App, WsgiTransport
 
 from integration.sandbox.call import call
-from sim.sim_faults import Swarm
-from sim.sim_scheduler import SimClock, Scheduler
 
 CENTRA, FULFIL = "brand.centra.test", "fulfil.test"
 

@@ -3,7 +3,11 @@
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
-from typing import Any
+
+from sim.sim_broker import SimBroker
+from sim.sim_faults import Swarm
+from sim.sim_network import CENTRA, FULFIL, Network
+from sim.sim_scheduler import Scheduler
 
 from integration import casework
 from integration.sandbox.centra import DEFAULT_TOKEN, Centra
@@ -11,12 +15,8 @@ from integration.sandbox.centra_orders import Refused
 from integration.sandbox.fulfil import TOKEN, Fulfil
 from integration.sandbox.generator import Generator, Timeline
 from integration.sandbox.goods import UNKNOWN_SKUS
-from integration.store import reference
+from integration.store import exceptions, reference
 from integration.wiring import World
-from sim.sim_broker import SimBroker
-from sim.sim_faults import Swarm
-from sim.sim_network import CENTRA, FULFIL, Network
-from sim.sim_scheduler import Scheduler
 
 COURSES = {
     "plain": 30, "cancelled": 20, "edited": 10, "readdressed": 10, "held": 8, "confirmed-later": 6, "paid-later": 4,
@@ -112,7 +112,8 @@ class People:
         """A customer cancels or changes what the ERP has already."""
         while True:
             self.scheduler.sleep(self.random.uniform(15, 70))
-            posted = [int(str(s["channel_identifier"]).split("-")[1]) for s in self.fulfil._records.rows["sale.sale"].values()]
+            references = [str(s["channel_identifier"]) for s in self.fulfil._records.rows["sale.sale"].values()]
+            posted = [int(reference.split("-")[1]) for reference in references]
             if not posted:
                 continue
             number, cancels = self.random.choice(posted), self.random.random() < 0.7
@@ -138,10 +139,7 @@ class People:
 
     def _open_cases(self) -> list[int]:
         with self.world.store.read() as tx:
-            found: list[Any] = list(tx.connection.exec_driver_sql(
-                "SELECT id FROM exception WHERE state <> 'resolved' AND job_id IS NOT NULL ORDER BY id"
-            ).scalars())
-        return [int(i) for i in found]
+            return [int(case.id) for case in exceptions.listed(tx) if case.job_id is not None]
 
 
 class Weather:

@@ -6,12 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from random import Random
 from typing import Any
 
 import structlog
+from sim.sim_broker import Message, SimBroker
+from sim.sim_faults import Swarm, SwarmFaults
+from sim.sim_invariants import Invariants, Violation, Wellness
+from sim.sim_network import CENTRA, FULFIL, Network, Post
+from sim.sim_people import People, Weather, day
+from sim.sim_scheduler import START, Actor, Scheduler, SimClock
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from stage import MAPPINGS, settings_for
@@ -28,12 +34,6 @@ from integration.sandbox.generator import play
 from integration.store import Store, StoreDown, reference
 from integration.web import Receiver
 from integration.wiring import Chance, World, build_world
-from sim.sim_broker import Message, SimBroker
-from sim.sim_faults import Swarm, SwarmFaults
-from sim.sim_invariants import Invariants, Violation, Wellness
-from sim.sim_network import CENTRA, FULFIL, Network, Post
-from sim.sim_people import People, Weather, day
-from sim.sim_scheduler import START, Actor, Scheduler, SimClock
 from tasks import feed, step, sweep
 
 ORDERS = 14
@@ -73,13 +73,19 @@ class Result:
 
 
 class Simulation:
-    """Everything of one seed, `without` some classes of fault."""
+    """Everything of one seed, `without` some classes of fault and with some surely `often`."""
 
-    def __init__(self, seed: int, listener: Listener | None = None, without: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        seed: int,
+        listener: Listener | None = None,
+        without: Collection[str] = (),
+        often: Collection[str] = (),
+    ) -> None:
         self.seed, self.data = seed, Random(f"{seed}:data")
         self.scheduler = Scheduler(seed, listener=listener)
         self.clock = SimClock(self.scheduler)
-        self.swarm = Swarm(seed, self.scheduler.tell, without)
+        self.swarm = Swarm(seed, self.scheduler.tell, without, often)
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()
@@ -303,6 +309,8 @@ def _told_to(scheduler: Scheduler) -> Iterator[None]:
         structlog.configure(**before)
 
 
-def simulate(seed: int, listener: Listener | None = None, without: Collection[str] = ()) -> Result:
-    """Run one seed, `without` some classes of fault."""
-    return Simulation(seed, listener, without).run()
+def simulate(
+    seed: int, listener: Listener | None = None, without: Collection[str] = (), often: Collection[str] = ()
+) -> Result:
+    """Run one seed."""
+    return Simulation(seed, listener, without, often).run()

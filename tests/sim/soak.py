@@ -23,7 +23,7 @@ def main() -> int:
     until = time.monotonic() + told.minutes * 60
     totals, began = Totals(), time.monotonic()
     seeds = itertools.chain(regressions(), itertools.count(first))
-    for totals in _batches(seeds, until, told.processes, totals):
+    for _ in _batches(seeds, until, told.processes, totals):
         line = f"{totals.seeds} seeds, {totals.orders} orders, {len(totals.violations)} violations"
         print(line, file=sys.stderr, flush=True)
     print(totals.table())
@@ -31,12 +31,12 @@ def main() -> int:
     return 1 if totals.violations else 0
 
 
-def _batches(seeds: Iterator[int], until: float, processes: int, totals: Totals) -> Iterator[Totals]:
+def _batches(seeds: Iterator[int], until: float, processes: int, totals: Totals) -> Iterator[None]:
     """A few seeds at a time, so that the time is kept to."""
     while time.monotonic() < until:
         for result in results(list(itertools.islice(seeds, 20)), processes):
             totals.add(result)
-        yield totals
+        yield
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def cancel(stage: Stage, number: str) -> None:
     stage.centra.cancel(int(number))
     stage.hint(number)
     stage.work()
-    stage.sweep(every=1)
+    stage.sweep()
 
 
 def edit(stage: Stage, number: str, **words: object) -> None:
@@ -126,14 +126,14 @@ def test_an_order_cancelled_after_its_post_is_cancelled_in_the_erp(stage: Stage)
     assert stage.open_cases() == []
 
 
-@pytest.mark.parametrize("operation", ["cancel"])
+@pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("fault", ["timeout-after", "timeout-before", "error-after", "unavailable"])
-def test_a_cancel_without_an_answer_is_looked_up_and_finished(stage: Stage, fault: str, operation: str) -> None:
+def test_a_cancel_without_an_answer_is_looked_up_and_finished(stage: Stage, fault: str, before: int) -> None:
     number = take(stage)
-    stage.fulfil.faults.plan(fault, operation=operation)
+    stage.fulfil.faults.plan(fault, operation="cancel", skip=before)  # of the shipment, then of the sale
     cancel(stage, number)
     assert stage.fulfil.faults.fired[fault] == 1
-    stage.sweep(4)
+    stage.sweep(8)
     assert (stage.row(number).state, living(stage, number)) == ("cancelled", 0)
     assert stage.open_cases() == []
 
@@ -154,7 +154,9 @@ def test_a_fulfil_that_never_cancels_a_processing_order_is_the_same_case(stages:
     stage = stages(fulfil=FulfilSwitches(cancel_processing="never"))
     number = take(stage)
     cancel(stage, number)
-    assert_case(stage, number, "ORDER_CANCEL_TOO_LATE")
+    stage.sweep(30)
+    case = assert_case(stage, number, "ORDER_CANCEL_TOO_LATE")
+    assert case.occurrences <= 2  # what our own try changed in Fulfil is looked at once, not at every back-check
 
 
 # --------------------------------------------------------------------------------------------------------------- edit

@@ -124,8 +124,10 @@ class Fulfil:
             return ref
         try:
             sale = next(self.client.search_read("sale.sale", [["id", "=", int(ref)]], ("shipments",), lane="orders"))
-            for shipment in sale["shipments"]:
-                self.client.act("stock.shipment.out", str(shipment), "cancel", lane="orders")
+            wanted = [["id", "in", sale["shipments"]]]
+            for shipment in list(self.client.search_read("stock.shipment.out", wanted, ("state",), lane="orders")):
+                if shipment["state"] not in ("cancel", "cancelled"):  # an earlier try may have come this far
+                    self.client.act("stock.shipment.out", str(shipment["id"]), "cancel", lane="orders")
             self.client.act("sale.sale", ref, "cancel", lane="orders")
         except UserError as error:
             if self._state(ref) in ("cancel", "cancelled"):

@@ -1,0 +1,66 @@
+"""What the simulation found in the product, each as the one interleaving that matters."""
+
+from datetime import timedelta
+
+import pytest
+import requests
+from stage import Stage
+
+from integration.errors import Unavailable
+from integration.store import StoreDown
+from tasks import feed
+from tasks.step import outage
+
+
+def drain(stage: Stage) -> None:
+    feed.run_feed(feed.FEEDS["events"], "brand", stage.world)
+
+
+def test_a_confirmation_in_doubt_is_no_fault_of_ours_and_the_events_come_again() -> None:
+    stage = Stage()
+    drain(stage)
+    number = stage.order()
+    stage.centra.faults.plan("error-after", operation="confirmEvents")
+    drain(stage)
+    assert stage.centra.faults.fired["error-after"] == 1
+    assert stage.row(number) is not None
+    assert stage.open_cases() == []
+
+
+def test_a_feed_that_can_record_nothing_leaves_without_a_word_to_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+
+    def down(*_: object) -> None:
+        raise Unavailable("down", system="brand", connection_wide="CONNECTION_DOWN")
+
+    def away(*_: object) -> None:
+        raise StoreDown("locked", system="store")
+
+    monkeypatch.setattr(stage.world.storefronts["brand"], "placed_between", down)
+    monkeypatch.setattr(stage.store, "write", away)
+    feed.run_feed(feed.FEEDS["poll"], "brand", stage.world)
+
+
+@pytest.mark.parametrize("recovered", [False, True])
+def test_a_case_of_a_connection_is_not_opened_after_its_recovery(recovered: bool) -> None:
+    """A worker that was stopped for a while must not report an outage that a colleague has seen the end of."""
+    stage = Stage()
+
+    def nobody(request: requests.PreparedRequest) -> None:
+        raise requests.exceptions.ConnectTimeout("nobody there", request=request)
+
+    stage.transport.around = nobody
+    for _ in range(6):
+        drain(stage)
+    stage.clock.sleep(60)
+    stage.transport.around = lambda request: None
+    if recovered:
+        drain(stage)
+    else:
+        with stage.store.write() as tx:
+            tx.connection.exec_driver_sql("DELETE FROM exception")
+            tx.connection.exec_driver_sql("DELETE FROM history")
+    late = Unavailable("down", system="brand", connection_wide="CONNECTION_DOWN", retry_after=timedelta(seconds=30))
+    with stage.store.write() as tx:
+        outage(late, stage.world)(tx)
+    assert [case.type for case in stage.open_cases()] == ([] if recovered else ["CONNECTION_DOWN"])

@@ -1,12 +1,13 @@
 """What the links of order post do to one order: everything between the ledger and the two systems."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from integration import items, release
 from integration.domain.order import Order
 from integration.domain.proof import compare, seal
-from integration.errors import NotReady, Rejected
+from integration.errors import NotReady, Rejected, Unavailable
 from integration.ports import ERP, Fetched, Standing
 from integration.store import Transaction, documents, effects, exceptions, proofs
 from integration.store.ledger import Job
@@ -83,7 +84,10 @@ def _past(job: Job, world: World) -> release.Past:
 
 
 def look_up_items(page: Sequence[Job], found: Mapping[str, Fetched], world: World) -> None:
-    """Ask each ERP once for all SKUs of a page that it was not asked for lately, so that posting need not."""
+    """Ask each ERP once for all SKUs of a page that it was not asked for lately, so that posting need not.
+
+    An ERP that is away must not keep orders from being taken: posting asks again and says what became of it.
+    """
     wanted: dict[str, set[str]] = {}
     for job in page:
         fetched = found.get(job.key.number)
@@ -91,7 +95,8 @@ def look_up_items(page: Sequence[Job], found: Mapping[str, Fetched], world: Worl
             connection = job.values.get("connection") or job.row.connection
             wanted.setdefault(connection, set()).update(line.sku for line in fetched.order.lines)
     for connection, skus in sorted(wanted.items()):
-        items.known(world.store, world.erp(connection), skus)
+        with contextlib.suppress(Unavailable):
+            items.known(world.store, world.erp(connection), skus)
 
 
 def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:

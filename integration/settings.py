@@ -84,8 +84,6 @@ class Settings:
     reread_every: timedelta = timedelta(minutes=15)
     sweep_every: timedelta = timedelta(seconds=1)
     lease: timedelta = timedelta(seconds=120)
-    take_page: int = 50
-    prove_page: int = 100
     prove_patience: timedelta = timedelta(seconds=15)
     http_read: timedelta = timedelta(seconds=30)
     breaker_open: timedelta = timedelta(seconds=30)

@@ -14,13 +14,18 @@ from integration.store.ledger import Job
 from integration.wiring import World
 from tasks.step import Page, step
 
+TAKE_PAGE = 50
+"""Orders in one read of Centra: what public integrations were seen to ask for."""
+PROVE_PAGE = 100
+"""Orders in one read-back: with their lines, about one page of Fulfil's 500 rows."""
+
 
 def unread(key: Key, world: World) -> bool:
     """Most knocks come after somebody's page has taken the row."""
     return ledger.is_due(world.store, "take", key)
 
 
-@step("orders", page=50, worth_it=unread)
+@step("orders", page=TAKE_PAGE, worth_it=unread)
 def take_order(page: Page, world: World) -> None:
     """Read the orders from Centra in one page and decide what each of them needs next."""
     instance = page[0].key.instance
@@ -45,10 +50,10 @@ def post_order(job: Job, world: World) -> None:
 def gathered(key: Key, world: World) -> bool:
     """Wait for company while others of the connection are still being posted: one page proves many."""
     settings = world.settings
-    return ledger.gathered(world.store, key, page=settings.prove_page, patience=settings.prove_patience)
+    return ledger.gathered(world.store, key, page=PROVE_PAGE, patience=settings.prove_patience)
 
 
-@step("orders", page=100, worth_it=gathered)
+@step("orders", page=PROVE_PAGE, worth_it=gathered)
 def prove_order(page: Page, world: World) -> None:
     """Read the sales orders back and compare them with what Centra says, component by component."""
     erp = world.erp(page[0].row.connection)

@@ -157,7 +157,7 @@ class Stack:
         """The sandbox's own control surface: GET, or POST a JSON body, or another method by name."""
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(base + path, data=content, headers=headers, method=method)  # noqa: S310 - as below
+        request = urllib.request.Request(base + path, data=content, headers=headers, method=method)  # noqa: S310 - loopback, our own sandbox
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback, our own sandbox
             return json.loads(answer.read())
 

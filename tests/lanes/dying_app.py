@@ -40,7 +40,7 @@ def rejects() -> None:
 
 @app.task(name="orders.exhausts", bind=True, max_retries=1)
 def exhausts(self: Task) -> None:
-    raise self.retry(countdown=0.1, exc=ValueError("again and again"))
+    raise self.retry(countdown=1, exc=ValueError("again and again"))
 
 
 @app.task(name="orders.dawdles", soft_time_limit=1)
@@ -48,7 +48,7 @@ def dawdles() -> None:
     time.sleep(30)
 
 
-@app.task(name="orders.kills", max_retries=1, default_retry_delay=0.2)
+@app.task(name="orders.kills", max_retries=1, default_retry_delay=1)
 def kills() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

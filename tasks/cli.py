@@ -348,7 +348,7 @@ def simulate(seed: int) -> None:
         if error.name is None or error.name.partition(".")[0] == "integration":
             raise
         raise Failed("the simulation is not installed here: run this from a checkout with its tests") from error
-    sys.exit(play.main(["--seed", str(seed)]))
+    sys.exit(play.main(seed))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+import sentry_sdk
 import structlog
 from celery import Task
 
@@ -15,7 +16,7 @@ from integration.errors import LockstepError, Rejected, Unavailable, Unknown
 from integration.store import StoreDown, exceptions, schedule
 from integration.wiring import World
 from tasks.celery import CHAINS, TASKS, app, world
-from tasks.step import outage, place_of
+from tasks.step import Bug, outage, place_of
 
 log = structlog.get_logger()
 
@@ -79,12 +80,13 @@ def _run_once(reading: Reading, system: str, world: World) -> None:
     except Rejected as error:
         log.error("feed.refused", feed=reading.name, system=system, type=error.type, error=str(error))
         _open_case(world, system, error.type, error.cause, str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a door: whatever it is, a case is opened for it
         place = place_of(error)
         _open_case(
             world, system, "DEAD_LETTER", f"{reading.name}: {place}", f"a fault of ours in feed {reading.name}: {place}"
         )
-        raise
+        sentry_sdk.capture_exception(error)
+        raise Bug(place) from None  # its own words may hold personal data; the worker logs what is raised here
 
 
 def _open_case(world: World, system: str, type: str, cause: str, message: str) -> None:

@@ -5,6 +5,7 @@ A link is a function of `(job, world)` or, where it is set-based, of `(page, wor
 """
 
 import contextlib
+import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -15,7 +16,9 @@ from typing import Any
 import sentry_sdk
 import structlog
 from celery import Task
+from celery.exceptions import SoftTimeLimitExceeded
 
+from integration.budget import OUTAGE_TYPES
 from integration.domain.order import Key
 from integration.errors import LeaseLost, LockstepError, NotReady, Rejected, Unavailable, Unknown
 from integration.store import StoreDown, documents, exceptions, ledger, spending
@@ -30,6 +33,9 @@ MOST_ATTEMPTS = 10
 SHORT_WAIT = timedelta(seconds=60)
 """Up to here a wait is a Celery retry, visible in Flower; longer ones stand in the ledger."""
 MOST_RETRIES = 3
+PAGE_REFUSED_FOR = timedelta(minutes=5)
+"""How long a page rests whose reading was refused: a contract changes by hand, not by waiting."""
+READS_AGAIN = "verified: the same read is answered again"
 SOON = timedelta(seconds=1)
 FIRST_LINKS = ("take", "post")
 """Links that others of the chain wait for."""
@@ -86,7 +92,8 @@ def step(
             key = Key(instance, kind, number)
             verdict = run(link, key, world(), task_id=str(self.request.id), retries=self.request.retries)
             if verdict.retry_in is not None:
-                raise self.retry(countdown=verdict.retry_in.total_seconds(), exc=verdict.died)
+                # Whole seconds: RabbitMQ's delayed delivery cuts the rest off, and refuses 0 by killing the message.
+                raise self.retry(countdown=math.ceil(verdict.retry_in.total_seconds()), exc=verdict.died)
             if verdict.died is not None:
                 raise verdict.died
 
@@ -155,13 +162,32 @@ def _work(link: Link, page: Page, world: World) -> None:
         link.function(fit if link.page > 1 else fit[0], world)
     except StoreDown:
         raise
+    except SoftTimeLimitExceeded:
+        slow = Unavailable(f"{link.name} took longer than a worker may take", system=_system(link, fit))
+        page.failed |= {job.id: slow for job in fit if job.id not in fit.failed}
+    except Rejected as error:
+        refused = _refused_page(error, _system(link, fit)) if link.page > 1 else error
+        page.failed |= {job.id: refused for job in fit if job.id not in fit.failed}
     except Exception as error:  # noqa: BLE001 - sorted by `_sort`
         page.failed |= {job.id: error for job in fit if job.id not in fit.failed}
     page.failed |= fit.failed
 
 
+def _system(link: Link, page: Page) -> str:
+    """Whom a page was asked of: the storefront by its instance, an ERP by its connection."""
+    return page[0].key.instance if link.name == "take" else str(page[0].row.connection)
+
+
+def _refused_page(error: Rejected, system: str) -> Unavailable:
+    """A read of a whole page was refused: one case for the connection, not one for every order of the page."""
+    return Unavailable(str(error), retry_after=PAGE_REFUSED_FOR, system=system, connection_wide=error.type)
+
+
 def _settle(link: Link, page: Page, world: World, key: Key, retries: int) -> Verdict:
     """Write every row's outcome in one commit and say what becomes of the message."""
+    if link.page > 1 and not page.failed:
+        system = _system(link, page)
+        page[0].also(lambda tx: exceptions.resolve_of_connection(tx, system, ["SCHEMA_CHANGE"], READS_AGAIN))
     sorted_out = [_sort(link, job, page.failed.get(job.id), world, retries) for job in page]
     ledger.settle(world.store, link.name, [fate.outcome for fate in sorted_out if fate.outcome])
     for fate in sorted_out:
@@ -253,7 +279,8 @@ def outage(error: Unavailable, world: World) -> Callable[[Any], None]:
     def open_case(tx: Any) -> None:
         """Unless the connection has recovered since: then nobody would come to close the case."""
         breaker = spending.breaker_of(tx, error.system)
-        if breaker is not None and breaker.open_since is not None:
+        over = breaker is None or breaker.open_since is None
+        if not (over and error.connection_wide in OUTAGE_TYPES):
             exceptions.open_case(tx, case)
 
     return open_case

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from integration.settings import read_settings
 from integration.store.tables import metadata
 from tasks.celery import CHAINS, TASKS, app
 from tasks.feed import FEEDS
-from tasks.step import SHORT_WAIT
+from tasks.step import SHORT_WAIT, Verdict
 
 app.loader.import_default_modules()
 OURS = sorted(name for name in app.tasks if not name.startswith(("celery.", "pytest_celery.")))
@@ -69,6 +70,21 @@ def test_every_tasks_name_begins_with_its_lane_and_is_routed_there() -> None:
 
 def test_everything_that_is_rung_is_a_registered_task() -> None:
     assert {TASKS[link] for chain in CHAINS.values() for link in chain} <= set(OURS)
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.6, 1.0, 5.1])
+def test_a_retry_waits_whole_seconds_and_never_none(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RabbitMQ's delayed delivery refuses a countdown below one second, and the message would die of it."""
+    task, asked = app.tasks["orders.post_order"], []
+    monkeypatch.setattr("tasks.step.world", lambda: None)
+    monkeypatch.setattr("tasks.step.run", lambda *_, **__: Verdict(retry_in=timedelta(seconds=seconds)))
+    monkeypatch.setattr(task, "retry", lambda countdown, exc: asked.append(countdown) or ValueError("retried"))
+    with pytest.raises(ValueError, match="retried"):
+        task.run("brand", "order", "1")
+    (countdown,) = asked
+    assert isinstance(countdown, int)
+    assert 1 <= countdown
+    assert 0 <= countdown - seconds < 1
 
 
 HOSTILE: list[tuple[Any, ...]] = [

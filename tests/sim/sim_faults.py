@@ -7,10 +7,13 @@ by one of them in proportion to their rates: a dozen independent classes would l
 from collections import Counter
 from collections.abc import Callable, Collection, Container
 from random import Random
+from zlib import crc32
 
 from integration.sandbox.faults import Faults, Plan
 
 ON = 0.6
+NEVER = -1.0
+"""The rate of a class that a test does without; one that a seed has switched off may still be sure of its one turn."""
 LOWEST, HIGHEST = 0.02, 0.25
 PER_POINT = 0.1
 OFTEN = ("crash", "pause", "database busy")
@@ -47,33 +50,12 @@ OTHERS = (
 FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names))
 """All declared classes: a batch in which one of them never fired has not tested it."""
 
-_COMMITS = (
-    *("mark", "due", "slot", "breaker", "items", "outage", "poll.marked", "poll.cursor", "release.mapping"),
-    *(f"{verb}.{link}" for link in ("take", "post", "prove", "cancel") for verb in ("claim", "settle")),
-    *("intent", "answer"),
-)
-POINTS: tuple[str, ...] = (
-    *(f"{name}.{side}-commit" for name in _COMMITS for side in ("before", "after")),
-    *(f"{link}.claimed" for link in ("take", "post", "prove", "cancel")),
-    *("http.before-send", "http.after-receive", "effect.before-send", "effect.after-send"),
-    *("webhook.committed", "events.marked"),
-)
-"""The seams where a worker, the sweeper or the receiver can be killed."""
-
-RARE_POINTS: tuple[str, ...] = tuple(
-    f"{name}.{side}-commit"
-    for name in (
-        *("effect.unknown", "effect.void", "effect.refused", "adopt", "release.items"),
-        *("back-check", "reread.marked", "recount.marked", "budget", "feed.case", "events.listening"),
-    )
-    for side in ("before", "after")
-)
-"""Seams that few seeds pass: whoever comes to one is killed there more often."""
-
 SURE_EVERY = 7
 """No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity."""
-DOOMED_EVERY, RARELY_DOOMED_EVERY = 8, 2
-"""The same for being killed at a seam: at an eighth of them, and at half of the rare ones."""
+DOOMED_EVERY = 5
+"""The same for the seams of the product, whatever their names: at a fifth of them somebody is surely killed once."""
+STOPPED_EVERY = 3
+"""And in a third of the seeds a worker is surely stopped between its last look at the lease and its call."""
 
 _KIND_OF_OPERATION = {
     **dict.fromkeys(("search_read", "search", "read", "get", "list"), "fulfil read"),
@@ -92,13 +74,12 @@ class Swarm:
     ) -> None:
         self.random = Random(f"{seed}:fault")
         self.told = told
-        self.rates = {name: self._drawn() for name in FAULTS} | dict.fromkeys(without, 0.0)
+        self.rates = {name: self._drawn() for name in FAULTS} | dict.fromkeys(without, NEVER)
         self.rates |= dict.fromkeys(often, HIGHEST)
         self.fired: Counter[str] = Counter()
         self.raging = True
-        self.sure = set(_every(SURE_EVERY, seed, FAULTS)) - set(without)
-        doomed = (*_every(DOOMED_EVERY, seed, POINTS), *_every(RARELY_DOOMED_EVERY, seed, RARE_POINTS))
-        self.doomed = {point: self.random.randint(1, 3) if point in POINTS else 1 for point in doomed}
+        self.sure = {name for place, name in enumerate(FAULTS) if (place + seed) % SURE_EVERY == 0} - set(without)
+        self.seed, self.passed = seed, Counter[str]()
 
     def _drawn(self) -> float:
         """Two draws for every class, on or off, so that a class more does not reshuffle the others' rates."""
@@ -117,13 +98,19 @@ class Swarm:
 
     def kills_at(self, point: str) -> bool:
         """Whether the one who passes a seam is killed there."""
-        if not self.raging or point not in self.doomed:
-            return self.hit("crash")
-        self.doomed[point] -= 1
-        if self.doomed[point]:
-            return self.hit("crash")
-        del self.doomed[point]
-        return self._fires("crash")
+        self.passed[point] += 1
+        place = crc32(point.encode()) + self.seed
+        doomed = place % DOOMED_EVERY == 0 and self.passed[point] == 1 + place // DOOMED_EVERY % 3
+        if doomed and self.raging and self.rates["crash"] != NEVER:
+            return self._fires("crash")
+        return self.hit("crash")
+
+    def stops_at(self, point: str) -> bool:
+        """Whether the one who passes a seam is stopped there for minutes."""
+        fatal = point == "effect.before-send" and self.passed[point] == 2 and self.seed % STOPPED_EVERY == 0
+        if fatal and self.raging and self.rates["pause"] != NEVER:
+            return self._fires("pause")
+        return self.hit("pause")
 
     def _fires(self, name: str) -> bool:
         self.sure.discard(name)
@@ -139,15 +126,10 @@ class Swarm:
             return None
         name = next((name for name in names if name in self.sure), None)
         if name is None and self.random.random() < max(rates):
-            (name,) = self.random.choices(names, rates)
+            (name,) = self.random.choices(names, [max(rate, 0.0) for rate in rates])
         if name is not None:
             self._fires(name)
         return name
-
-
-def _every(step: int, seed: int, names: tuple[str, ...]) -> list[str]:
-    """Every `step`-th name, each seed beginning one further."""
-    return [name for place, name in enumerate(names) if (place + seed) % step == 0]
 
 
 class SwarmFaults(Faults):

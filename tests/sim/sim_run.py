@@ -120,7 +120,7 @@ class Simulation:
         (self.sql,) = connections
         event.listen(self.store.engine, "begin", self._begin)
         self.scheduler.kills_at = self.swarm.kills_at
-        self.scheduler.stops = lambda: self.swarm.hit("pause")
+        self.scheduler.stops_at = self.swarm.stops_at
         self.scheduler.roll_back = self.sql.rollback
         self.scheduler.in_transaction = lambda: self.sql.in_transaction
         with self.store.write("apply") as tx:

@@ -41,7 +41,7 @@ class Scheduler:
         """How often each crash point was passed."""
         self.crashed_at: Counter[str] = Counter()
         self.kills_at: Callable[[str], bool] = lambda point: False
-        self.stops: Callable[[], bool] = lambda: False
+        self.stops_at: Callable[[str], bool] = lambda point: False
         self.in_transaction: Callable[[], bool] = lambda: False
         self.roll_back: Callable[[], None] = lambda: None
         self._listener = listener
@@ -113,7 +113,7 @@ class Scheduler:
             self._crash(actor, name)
         if name.endswith(".before-commit"):
             return
-        if actor.mortal and self.stops():
+        if actor.mortal and self.stops_at(name):
             seconds = self.random.uniform(30, 400)
             self.tell(f"stopped for {seconds:.0f} s at {name}")
             self.sleep(seconds)

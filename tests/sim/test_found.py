@@ -56,11 +56,23 @@ def test_a_case_of_a_connection_is_not_opened_after_its_recovery(recovered: bool
     stage.transport.around = lambda request: None
     if recovered:
         drain(stage)
-    else:
-        with stage.store.write() as tx:
-            tx.connection.exec_driver_sql("DELETE FROM exception")
-            tx.connection.exec_driver_sql("DELETE FROM history")
     late = Unavailable("down", system="brand", connection_wide="CONNECTION_DOWN", retry_after=timedelta(seconds=30))
     with stage.store.write() as tx:
         outage(late, stage.world)(tx)
     assert [case.type for case in stage.open_cases()] == ([] if recovered else ["CONNECTION_DOWN"])
+
+
+def test_a_sale_that_no_search_shows_yet_is_cancelled_as_soon_as_one_does() -> None:
+    stage = Stage()
+    stage.fulfil.faults.plan("search-lag", operation="create_order", seconds=45.0)
+    number = stage.order()
+    stage.hint(number)
+    stage.work()
+    stage.centra.cancel(int(number))
+    stage.hint(number)
+    stage.work()
+    assert stage.row(number).state == "cancelling"
+    stage.sweep(6)
+    assert stage.row(number).state == "cancelled"
+    assert [sale["state"] for sale in stage.sales(number)] == ["cancel"]
+    assert stage.open_cases() == []

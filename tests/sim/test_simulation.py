@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from sim.sim_batch import Totals, batch, regressions
-from sim.sim_faults import FAULTS, POINTS
 from sim.sim_run import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -15,9 +14,9 @@ BATCH = 50
 BATCHES = 6 if os.environ.get("LOCKSTEP_TEST_TIER") == "ci" else 1
 
 
-@pytest.mark.parametrize("seed", regressions())
-def test_a_seed_that_once_failed_never_fails_again(seed: int) -> None:
-    assert simulate(seed).violation == "", regressions()[seed]
+def test_a_seed_that_once_failed_never_fails_again() -> None:
+    for seed, reason in regressions().items():
+        assert simulate(seed).violation == "", reason
 
 
 @pytest.mark.slow
@@ -34,7 +33,6 @@ def assert_that_it_was_hard(totals: Totals) -> None:
     """A fault that never fired, and a seam where nobody was killed, have not been tested."""
     assert totals.never_fired == []
     assert totals.never_crashed_at == []
-    assert totals.undeclared == [], "name these seams in sim_faults.POINTS or RARE_POINTS"
     assert totals.proofs > totals.orders / 4
 
 
@@ -51,9 +49,3 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
         told.append(run.stdout.split())
     assert told[0] == told[1] == [simulate(seed).trace for seed in seeds]
     assert len(set(told[0])) == len(seeds)
-
-
-def test_every_fault_is_within_reach_of_every_batch() -> None:
-    """Each class is sure to be tried once in some seeds, and each seam to be deadly in some."""
-    assert len(set(FAULTS)) == len(FAULTS)
-    assert len(set(POINTS)) == len(POINTS)

@@ -10,7 +10,7 @@ from integration.domain.order import Order
 from integration.domain.pricing import PricedOrder
 from integration.erp.fulfil import wire
 from integration.erp.fulfil.client import FulfilClient, UserError
-from integration.errors import Rejected, Unknown
+from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http
 from integration.ports import Draft, EffectClass, Standing, Write
 from mappings import Mapping as Mapped
@@ -114,17 +114,22 @@ class Fulfil:
             takes=self._takes(3),
         )
 
+    def _sale(self, ref: str, field: str) -> Any:
+        """One field of a sale that is there, though a search may not show it yet."""
+        rows = list(self.client.search_read("sale.sale", [["id", "=", int(ref)]], (field,), lane="orders"))
+        if not rows:
+            raise Unavailable(f"{self.name} does not show its sale {ref} now", system=self.name)
+        return rows[0][field]
+
     def _state(self, ref: str) -> str:
-        (row,) = self.client.search_read("sale.sale", [["id", "=", int(ref)]], ("state",), lane="orders")
-        return str(row["state"])
+        return str(self._sale(ref, "state"))
 
     def _cancel(self, ref: str) -> str:
         """Cancel the shipments, then the sale: the order of calls seen in production (Fulfil's own rule is unconfirmed)."""
         if self._state(ref) in ("cancel", "cancelled"):
             return ref
         try:
-            sale = next(self.client.search_read("sale.sale", [["id", "=", int(ref)]], ("shipments",), lane="orders"))
-            wanted = [["id", "in", sale["shipments"]]]
+            wanted = [["id", "in", self._sale(ref, "shipments")]]
             for shipment in list(self.client.search_read("stock.shipment.out", wanted, ("state",), lane="orders")):
                 if shipment["state"] not in ("cancel", "cancelled"):  # an earlier try may have come this far
                     self.client.act("stock.shipment.out", str(shipment["id"]), "cancel", lane="orders")

@@ -86,17 +86,26 @@ class FulfilClient:
         try:
             reply = self.http.call("PUT", path, body, lane=lane, writes=writes, costs={"requests": 1})
         except Refused as refused:
-            raise self._refused(what, refused) from refused
+            raise self._refused(what, refused, writes=writes) from refused
         try:
             return decode(reply.document)
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             message = f"Fulfil answered {what} in a form we do not know"
             raise (Unknown(message) if writes else Unavailable(message, system=self.http.gate.system)) from error
 
-    def _refused(self, what: str, refused: Refused) -> Exception:
+    def _refused(self, what: str, refused: Refused, *, writes: bool) -> Exception:
+        """A read that is forbidden concerns the connection; a write may be forbidden for one channel alone."""
         words = words_of(refused.document) or refused.text
         if refused.status in (400, 409, 422):
             return UserError(refused.status, words)
+        if refused.status == 403 and not writes:
+            self.http.gate.unauthorised()
+            return Unavailable(
+                f"Fulfil does not let us read with {what}",
+                retry_after=self.http.gate.terms.auth_open_for,
+                system=self.http.gate.system,
+                connection_wide="CONNECTION_AUTH",
+            )
         if refused.status == 403:
             return Rejected("CONNECTION_AUTH", f"fulfil:{what}", f"Fulfil does not let us call {what}", evidence=words)
         if refused.status == 429:

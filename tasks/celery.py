@@ -6,9 +6,8 @@ from functools import cache
 from typing import Any
 
 import structlog
-from billiard.exceptions import TimeLimitExceeded
 from celery import Celery, chain
-from celery.signals import setup_logging, task_failure, worker_init, worker_process_init
+from celery.signals import setup_logging, worker_process_init
 from kombu.exceptions import OperationalError
 
 from integration import telemetry
@@ -55,22 +54,3 @@ def _logging(**_: Any) -> None:
 def _forked(**_: Any) -> None:
     """A child makes its own world: connections and sessions are never shared across a fork."""
     world.cache_clear()
-
-
-@worker_init.connect
-def _before_consuming(**_: Any) -> None:
-    """Nothing may die before its queue for the dead exists."""
-    from tasks.dead_letters import declare
-
-    with app.connection_for_write() as connection:
-        declare(connection)
-
-
-@task_failure.connect
-def _cut_off(sender: Any = None, task_id: str = "", exception: Any = None, args: Any = (), **_: Any) -> None:
-    """A hard time limit is acknowledged, not rejected, so it leaves no letter: it is recorded here, by the parent."""
-    if isinstance(exception, TimeLimitExceeded):
-        from tasks.dead_letters import Letter, record
-
-        key = Key(*args) if len(args) == 3 else None
-        record(world(), Letter(sender.name.partition(".")[0], sender.name, task_id, 1, key))

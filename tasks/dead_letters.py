@@ -7,23 +7,26 @@ run the dead.
 
 import hashlib
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
+from billiard.exceptions import TimeLimitExceeded
+from celery.signals import task_failure, worker_init
 from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
 
 from celeryconfig import DEAD_LETTERS, IS_REDIS, dead_letter_queue
+from integration import telemetry
 from integration.budget import LANES
 from integration.domain.order import Key
 from integration.errors import Unavailable
+from integration.settings import read_settings
 from integration.store import Transaction, exceptions, ledger, letters, schedule
 from integration.wiring import World
+from tasks.celery import app, world
+from tasks.supervisor import told_to_stop
 
 log = structlog.get_logger()
 
@@ -154,35 +157,22 @@ def declare(connection: Connection) -> None:
         ).declare()
 
 
-@contextmanager
-def until_stopped() -> Iterator[list[int]]:
-    """A list that fills when the process is told to stop."""
-    stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: stopping.append(received))
-    yield stopping
-
-
 def main() -> None:
     """Drain until told to stop; a broker or ledger that is away is waited for."""
-    from integration import telemetry
-    from integration.settings import read_settings
-    from tasks.celery import app, world
-
     telemetry.configure(read_settings())
-    here = world()
-    with until_stopped() as stopping:
-        while not stopping:
-            try:
-                with app.connection_for_read() as connection:
-                    declare(connection)
-                    _drain_until(stopping, connection, here)
-            except (OperationalError, OSError, *app.connection_for_read().connection_errors) as error:
-                log.warning("drainer.waits", error=type(error).__name__)
-                here.clock.sleep(2)
-            except Unavailable as error:
-                log.error("drainer.waits", error=str(error))
-                here.clock.sleep(2)
+    here, stopping = world(), told_to_stop()
+    away = (OperationalError, OSError, *app.connection_for_read().connection_errors)
+    while not stopping:
+        try:
+            with app.connection_for_read() as connection:
+                declare(connection)
+                _drain_until(stopping, connection, here)
+        except away as error:
+            log.warning("drainer.waits", error=type(error).__name__)
+            here.clock.sleep(2)
+        except Unavailable as error:
+            log.error("drainer.waits", error=str(error))
+            here.clock.sleep(2)
 
 
 def _drain_until(stopping: list[int], connection: Connection, world: World) -> None:
@@ -194,3 +184,18 @@ def _drain_until(stopping: list[int], connection: Connection, world: World) -> N
                 schedule.beat(tx, "dead letters")
         beats += 1
         world.clock.sleep(IDLE)
+
+
+@worker_init.connect
+def _before_consuming(**_: Any) -> None:
+    """Nothing may die before its queue for the dead exists."""
+    with app.connection_for_write() as connection:
+        declare(connection)
+
+
+@task_failure.connect
+def _cut_off(sender: Any = None, task_id: str = "", exception: Any = None, args: Any = (), **_: Any) -> None:
+    """A hard time limit is acknowledged, not rejected, so it leaves no letter: it is recorded here, by the parent."""
+    if isinstance(exception, TimeLimitExceeded):
+        key = Key(*args) if len(args) == 3 else None
+        record(world(), Letter(sender.name.partition(".")[0], sender.name, task_id, 1, key))

@@ -57,6 +57,14 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> N
         time.sleep(0.05)
 
 
+def told_to_stop() -> list[int]:
+    """A list that fills when this process is asked to end: a loop that looks at it ends between two rounds."""
+    received: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: received.append(number))
+    return received
+
+
 def listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)

@@ -3,7 +3,6 @@
 Wiping the broker at any moment costs one sweep: what is due stands in the ledger.
 """
 
-import signal
 from datetime import timedelta
 
 import structlog
@@ -13,6 +12,7 @@ from integration.errors import Unavailable
 from integration.store import ledger, schedule
 from integration.wiring import World
 from tasks import feed
+from tasks.supervisor import told_to_stop
 
 log = structlog.get_logger()
 
@@ -40,10 +40,7 @@ def main() -> None:
 
     telemetry.configure(read_settings())
     app.loader.import_default_modules()
-    stopping: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: stopping.append(received))
-    here = world()
+    here, stopping = world(), told_to_stop()
     beats = 0
     while not stopping:
         try:

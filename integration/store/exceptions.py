@@ -53,11 +53,14 @@ def open_case(tx: Transaction, case: Case) -> int:
                 opened_at=tx.now,
                 act_by=tx.now + case.act_within,
             )
+            .on_conflict_do_nothing()
             .returning(exception.c.id)
         )
-        assert opened is not None
-        note(tx, opened, SYSTEM, "opened", case.message)
-        return int(opened)
+        if opened is not None:
+            note(tx, opened, SYSTEM, "opened", case.message)
+            return int(opened)
+        found = _standing(tx, case)  # PostgreSQL: another transaction opened it at the same moment
+        assert found is not None
     changed = found.type != case.type or found.state == "resolved"
     values: dict[str, Any] = {**fresh, "occurrences": found.occurrences + 1, "money_minor": case.money_minor}
     if changed:

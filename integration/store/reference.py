@@ -11,6 +11,9 @@ from integration.domain.proof import seal
 from integration.store import Transaction
 from integration.store.tables import audit, item, mapping
 
+AUDIT_LOCK = 0x10C57E9
+"""Our own number for PostgreSQL's advisory lock on the head of the audit chain."""
+
 
 def items(tx: Transaction, connection: str, skus: Collection[str], *, absent_for: timedelta) -> dict[str, str | None]:
     """Known ERP items: SKU to the ERP's id, or to `None` for a SKU found missing less than `absent_for` ago."""
@@ -70,7 +73,10 @@ def mapping_versions(tx: Transaction) -> dict[str, int]:
 
 def record_act(tx: Transaction, actor: str, action: str, thing: str, reason: str = "") -> None:
     """Append to the audit trail; each row is sealed together with the one before it."""
-    before = tx.scalar(select(audit.c.seal).order_by(audit.c.id.desc()).limit(1).with_for_update()) or ""
+    if tx.connection.dialect.name == "postgresql":
+        # One writer at a time: locking the newest row would not keep a newer one from coming.
+        tx.execute(select(func.pg_advisory_xact_lock(AUDIT_LOCK)))
+    before = tx.scalar(select(audit.c.seal).order_by(audit.c.id.desc()).limit(1)) or ""
     row = {"at": tx.now, "actor": actor, "action": action, "object": thing, "reason": reason}
     tx.execute(tx.insert(audit).values(**row, seal=seal(_sealed(row), before=before)))
 

@@ -21,7 +21,9 @@ def test_every_death_is_one_letter_and_one_case_though_the_drainer_is_killed_aga
     killed = 0
     while lanes.waiting("orders.dlq"):
         assert killed <= len(DEATHS), "the drainer makes no headway"
-        drainer = lanes.process("-m", "tasks.cli", "dead-letters", LOCKSTEP_CRASH_AT=f"letter.recorded:{2 + killed % 2}")
+        drainer = lanes.process(
+            "-m", "tasks.cli", "dead-letters", LOCKSTEP_CRASH_AT=f"letter.recorded:{2 + killed % 2}"
+        )
         wait_until(lambda it=drainer: not it.alive or not lanes.waiting("orders.dlq"), "the drainer's end", seconds=30)
         killed += not drainer.alive
         drainer.kill()

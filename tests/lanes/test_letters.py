@@ -85,7 +85,9 @@ def test_a_letter_for_an_order_we_never_heard_of_is_a_case_of_its_task(stage: St
         b'{"headers": 7, "body": "e30="}',
         b'{"headers": {}, "body": "%%%", "properties": {"body_encoding": "base64"}}',
         json.dumps({"headers": {"task": "x" * 9000, "id": ["not", "text"]}, "body": "[[1,2,3],{},{}]"}).encode(),
-        json.dumps({"headers": {"task": "t", "id": "i" * 500}, "body": json.dumps([["a" * 5000, "b", "c"], {}, {}])}).encode(),
+        json.dumps(
+            {"headers": {"task": "t", "id": "i" * 500}, "body": json.dumps([["a" * 5000, "b", "c"], {}, {}])}
+        ).encode(),
     ],
 )
 def test_a_letter_of_nonsense_is_recorded_and_not_choked_on(stage: Stage, raw: bytes) -> None:

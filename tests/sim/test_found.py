@@ -70,8 +70,9 @@ def test_a_sale_that_no_search_shows_yet_is_cancelled_as_soon_as_one_does() -> N
     stage.work()
     stage.centra.cancel(int(number))
     stage.hint(number)
-    stage.work()
+    stage.sweep(3, every=6)
     assert stage.row(number).state == "cancelling"
+    assert stage.open_cases() == []
     stage.sweep(6)
     assert stage.row(number).state == "cancelled"
     assert [sale["state"] for sale in stage.sales(number)] == ["cancel"]

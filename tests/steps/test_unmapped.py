@@ -81,7 +81,10 @@ CURES = [
     ),
     pytest.param("ORDER_SHIPPING_UNMAPPED", without('"Standard" = "royal-mail-48"'), {}, id="carrier"),
     pytest.param(
-        "ORDER_DISCOUNT_UNMAPPED", without('PERCENTAGE = "goods"'), {"vouchers": [VoucherUse("WELCOME10")]}, id="voucher"
+        "ORDER_DISCOUNT_UNMAPPED",
+        without('PERCENTAGE = "goods"'),
+        {"vouchers": [VoucherUse("WELCOME10")]},
+        id="voucher",
     ),
     pytest.param("ORDER_PAYMENT_UNMAPPED", without('adyen = "adyen"'), {}, id="payment method"),
     pytest.param("ORDER_CURRENCY_REFUSED", TEXT.replace('currency = "GBP"', 'currency = "EUR"'), {}, id="currency"),

@@ -7,8 +7,6 @@ from stage import Stage
 from steps.looking import TEXT, asked_to_create, assert_proven, attempts, run_feed
 
 
-
-
 def internal(stage: Stage, number: str, on: bool) -> None:
     stage.centra.book.find(int(number)).internal = on
     stage.centra.book.note(stage.centra.book.find(int(number)), "internal flag")
@@ -18,7 +16,9 @@ Act = Callable[[Stage, str], None]
 WAITS = [
     pytest.param({"on_hold": True}, "on hold", lambda s, n: s.centra.release(int(n)), id="on hold"),
     pytest.param({"waiting_for_payment": True}, "payment", lambda s, n: s.centra.pay(int(n)), id="unpaid"),
-    pytest.param({"confirm": False}, "status in Centra is PENDING", lambda s, n: s.centra.confirm(int(n)), id="pending"),
+    pytest.param(
+        {"confirm": False}, "status in Centra is PENDING", lambda s, n: s.centra.confirm(int(n)), id="pending"
+    ),
 ]
 
 

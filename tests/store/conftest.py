@@ -35,7 +35,9 @@ def vault() -> Vault:
     return Vault({"m1": read_master_key(MASTER)}, lambda n: next(numbers).to_bytes(n, "big"))
 
 
-def claim(store: Store, number: int | str = 1, link: str = "take", *, page: int = 1, lease: timedelta = LEASE) -> list[Job]:
+def claim(
+    store: Store, number: int | str = 1, link: str = "take", *, page: int = 1, lease: timedelta = LEASE
+) -> list[Job]:
     return ledger.claim(store, link, key(number), owner="w1", task_id=f"t{number}", lease=lease, page=page)
 
 

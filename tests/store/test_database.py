@@ -92,14 +92,18 @@ def fill(stage: Stage, on: bool) -> None:
         event.remove(stage.store.engine, "connect", stage.limit)
 
 
+def mark_on_and_on(store: Store) -> None:
+    for n in range(500):
+        ledger.mark(store, [key(f"{n}{'0' * 40}")], "webhook")
+
+
 def test_a_full_disk_loses_nothing_and_the_orders_go_on_when_there_is_room(tmp_path: Path) -> None:
     stage = Stage(f"sqlite:///{tmp_path / 'lockstep.db'}")
     numbers = [stage.order() for _ in range(20)]
     stage.hint(*numbers[:10])
     fill(stage, on=True)
     with pytest.raises(StoreDown, match="full"):
-        for n in range(500):
-            ledger.mark(stage.store, [key(f"{n}{'0' * 40}")], "webhook")
+        mark_on_and_on(stage.store)
     with stage.store.read() as tx:
         assert ledger.find(tx, key(numbers[0])) is not None
     stage.work()  # every link finds the ledger full and leaves its order to the sweeper
@@ -137,15 +141,20 @@ def test_a_postgresql_that_is_gone_is_a_store_that_is_down_and_comes_back_by_its
     store.close()
 
 
-def test_a_postgresql_whose_line_is_cut_in_mid_transaction_commits_nothing(postgres: Postgres) -> None:
-    store = Store(postgres.fresh_database(), StageClock())
-    store.create()
-    with pytest.raises(StoreDown), store.write() as tx:
+def mark_and_be_cut_off(store: Store) -> None:
+    with store.write() as tx:
         ledger.mark_in(tx, [key(1)], "webhook")
         pid = tx.scalar(text("SELECT pg_backend_pid()"))
         with store.engine.connect() as other:
             other.execute(text(f"SELECT pg_terminate_backend({pid})"))
         ledger.mark_in(tx, [key(2)], "webhook")
+
+
+def test_a_postgresql_whose_line_is_cut_in_mid_transaction_commits_nothing(postgres: Postgres) -> None:
+    store = Store(postgres.fresh_database(), StageClock())
+    store.create()
+    with pytest.raises(StoreDown):
+        mark_and_be_cut_off(store)
     with store.read() as tx:
         assert ledger.find(tx, key(1)) is None
     store.close()

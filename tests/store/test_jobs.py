@@ -27,7 +27,7 @@ def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
         start.wait()
         try:
             found[n] = work(n)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - raised again below, in the test's own thread
             raised.append(error)
 
     threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
@@ -144,7 +144,9 @@ def test_nobody_claims_what_is_held_parked_or_clean(store: Store) -> None:
     (held,) = claim(store, 1)
     assert claim(store, 1) == []
     (parked,) = claim(store, 2)
-    ledger.settle(store, "take", [Outcome(parked, "retry", "", {}, acts=(lambda tx: ledger.park(tx, parked, tx.now + LEASE),))])
+    ledger.settle(
+        store, "take", [Outcome(parked, "retry", "", {}, acts=(lambda tx: ledger.park(tx, parked, tx.now + LEASE),))]
+    )
     assert claim(store, 2) == []
     (clean,) = claim(store, 3)
     settle(store, clean, state="proven")

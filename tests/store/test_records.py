@@ -66,7 +66,12 @@ def test_a_second_intent_keeps_the_longest_doubt(store: Store) -> None:
     intend(store, id, seconds=600)
     with store.read() as tx:
         before = effects.of(tx, id, "sales order").unknown_until
-    intend(store, id, seconds=5)
+    with store.write() as tx:
+        soon = tx.now + timedelta(seconds=5)
+        assert not effects.intend(
+            tx, id, "sales order", effect_class="A", reference="centra-1", request="f", unknown_until=soon
+        )
+        effects.intend_again(tx, id, "sales order", request="g", unknown_until=soon)
     with store.read() as tx:
         effect = effects.of(tx, id, "sales order")
     assert (effect.unknown_until, effect.tries) == (before, 2)
@@ -204,7 +209,7 @@ def test_a_proof_changed_behind_our_back_is_found(store: Store) -> None:
     keep_proof(store, the_job(store))
     with store.read() as tx:
         assert proofs.broken(tx) == []
-    unguarded(store, "UPDATE proof SET document = '{\"total\":\"1.00 GBP\"}'")
+    unguarded(store, 'UPDATE proof SET document = \'{"total":"1.00 GBP"}\'')
     with store.read() as tx:
         assert len(proofs.broken(tx)) == 1
 

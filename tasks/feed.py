@@ -107,14 +107,19 @@ def _open_case(world: World, system: str, type: str, cause: str, message: str) -
 
 def ring_due(world: World) -> int:
     """Ring every feed whose slot has begun and was not rung: two sweepers ring it once."""
+    now = world.store.now().timestamp()
+    slots = [
+        (reading.name, system, str(int(now // reading.every(world).total_seconds())))
+        for reading in FEEDS.values()
+        for system in reading.systems(world)
+    ]
+    with world.store.read() as tx:
+        fresh = [slot for slot in slots if not schedule.has_begun(tx, f"{slot[0]}:{slot[1]}", slot[2])]
     rung = 0
-    for reading in FEEDS.values():
-        seconds = reading.every(world).total_seconds()
-        for system in reading.systems(world):
-            slot = str(int(world.store.now().timestamp() // seconds))
-            with world.store.write("slot") as tx:
-                first = schedule.begin_run(tx, f"{reading.name}:{system}", slot)
-            if first:
-                world.ring(reading.name, Key(system, "feed", slot))
-                rung += 1
+    for name, system, slot in fresh:
+        with world.store.write("slot") as tx:
+            first = schedule.begin_run(tx, f"{name}:{system}", slot)
+        if first:
+            world.ring(name, Key(system, "feed", slot))
+            rung += 1
     return rung

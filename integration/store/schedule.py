@@ -26,6 +26,11 @@ def begin_run(tx: Transaction, name: str, slot: str) -> bool:
     return tx.scalar(row.returning(run.c.name)) is not None  # PostgreSQL tells no rowcount of an insert
 
 
+def has_begun(tx: Transaction, name: str, slot: str) -> bool:
+    """Whether a scheduled run's slot is taken."""
+    return tx.scalar(select(run.c.name).where(run.c.name == name, run.c.slot == slot)) is not None
+
+
 def forget_runs(tx: Transaction, before: datetime) -> int:
     return tx.execute(delete(run).where(run.c.at < before)).rowcount
 

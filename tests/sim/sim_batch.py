@@ -87,7 +87,13 @@ class Totals:
             ("violations", f"{len(self.violations)}"),
         ]
         rows = [f"{name:42} {told}" for name, told in head]
-        rows += ["", *_columns(self.fired, FAULTS if self.seeds > 1 else sorted(self.fired)), "", "open at the end:", *_columns(self.cases, sorted(self.cases))]
+        rows += [
+            "",
+            *_columns(self.fired, FAULTS if self.seeds > 1 else sorted(self.fired)),
+            "",
+            "open at the end:",
+            *_columns(self.cases, sorted(self.cases)),
+        ]
         rows += [f"\nseed {seed}: {told}" for seed, told in sorted(self.violations.items())]
         return "\n".join(rows)
 

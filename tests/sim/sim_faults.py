@@ -50,8 +50,9 @@ OTHERS = (
 FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names))
 """All declared classes: a batch in which one of them never fired has not tested it."""
 
-SURE_EVERY = 7
-"""No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity."""
+SURE_EVERY, CANCELS_SURE_EVERY = 7, 3
+"""No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity; of a third of those
+of cancelling, because few seeds have more than a cancel or two to suffer them."""
 DOOMED_EVERY = 5
 """The same for the seams of the product, whatever their names: at a fifth of them somebody is surely killed once."""
 STOPPED_EVERY = 3
@@ -78,7 +79,7 @@ class Swarm:
         self.rates |= dict.fromkeys(often, HIGHEST)
         self.fired: Counter[str] = Counter()
         self.raging = True
-        self.sure = {name for place, name in enumerate(FAULTS) if (place + seed) % SURE_EVERY == 0} - set(without)
+        self.sure = {name for place, name in enumerate(FAULTS) if (place + seed) % _turn(name) == 0} - set(without)
         self.seed, self.passed = seed, Counter[str]()
 
     def _drawn(self) -> float:
@@ -130,6 +131,10 @@ class Swarm:
         if name is not None:
             self._fires(name)
         return name
+
+
+def _turn(name: str) -> int:
+    return CANCELS_SURE_EVERY if name.startswith("fulfil cancel") else SURE_EVERY
 
 
 class SwarmFaults(Faults):

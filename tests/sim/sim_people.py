@@ -111,7 +111,7 @@ class People:
     def change_minds(self) -> None:
         """A customer cancels or changes what the ERP has already."""
         while True:
-            self.scheduler.sleep(self.random.uniform(15, 70))
+            self.scheduler.sleep(self.random.uniform(15, 50))
             references = [str(s["channel_identifier"]) for s in self.fulfil._records.rows["sale.sale"].values()]
             posted = [int(reference.split("-")[1]) for reference in references]
             if not posted:

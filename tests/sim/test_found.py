@@ -77,3 +77,21 @@ def test_a_sale_that_no_search_shows_yet_is_cancelled_as_soon_as_one_does() -> N
     assert stage.row(number).state == "cancelled"
     assert [sale["state"] for sale in stage.sales(number)] == ["cancel"]
     assert stage.open_cases() == []
+
+
+def test_a_sale_that_appears_after_its_cancellation_was_settled_is_cancelled_too() -> None:
+    """Not found by, but the reason for, what the simulation tolerates: a call done minutes late."""
+    stage = Stage()
+    stage.fulfil.faults.plan("late", operation="create_order", seconds=200.0)
+    number = stage.order()
+    stage.hint(number)
+    stage.work()
+    stage.centra.cancel(int(number))
+    stage.hint(number)
+    stage.sweep(5)
+    assert stage.row(number).state == "cancelled"
+    assert stage.sales(number) == []
+    stage.sweep(14)
+    assert [sale["state"] for sale in stage.sales(number)] == ["cancel"]
+    assert stage.row(number).state == "cancelled"
+    assert stage.open_cases() == []

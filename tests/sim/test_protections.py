@@ -99,9 +99,6 @@ class Bench:
         if job is not None:
             self.send(job)
 
-    def pass_time(self, seconds: float) -> None:
-        self.clock.sleep(seconds)
-
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
@@ -186,7 +183,7 @@ def test_the_fence_alone_stops_a_worker_that_slept_through_its_lease(
         off.fence()
     sleeper = bench.claim("sleeper")
     assert sleeper is not None
-    bench.pass_time(LEASE.total_seconds() + 1)
+    bench.clock.sleep(LEASE.total_seconds() + 1)
     bench.work("another")
     if fence:
         with pytest.raises(LeaseLost):
@@ -203,7 +200,7 @@ def test_the_fence_alone_keeps_a_late_outcome_from_undoing_a_newer_one(
     if not fence:
         off.fence()
     sleeper = bench.claim("sleeper")
-    bench.pass_time(LEASE.total_seconds() + 1)
+    bench.clock.sleep(LEASE.total_seconds() + 1)
     another = bench.claim("another")
     assert sleeper is not None
     assert another is not None
@@ -231,7 +228,7 @@ def test_the_intent_alone_keeps_what_cannot_be_looked_up_from_being_sent_again(
     bench.remote.then.append(die)
     with pytest.raises(Killed):
         bench.work("one")
-    bench.pass_time(LEASE.total_seconds() + 1)
+    bench.clock.sleep(LEASE.total_seconds() + 1)
     if intent:
         with pytest.raises(Rejected, match="never answered"):
             bench.work("another")
@@ -256,7 +253,7 @@ def test_the_look_up_alone_finds_what_was_made_without_an_answer(
     bench.remote.then.append(cut)
     with pytest.raises(Unknown):
         bench.work("one")
-    bench.pass_time(5)
+    bench.clock.sleep(5)
     bench.work("another")
     assert len(bench.remote.documents) == documents
 
@@ -272,13 +269,13 @@ def test_the_waiting_time_alone_outlasts_an_effect_that_comes_late(
     bench.remote.late = 40
     with pytest.raises(Unknown):
         bench.work("one")
-    bench.pass_time(5)
+    bench.clock.sleep(5)
     if waiting:
         with pytest.raises(NotReady):
             bench.work("another")
-        bench.pass_time((TAKES + WAIT).total_seconds())
+        bench.clock.sleep((TAKES + WAIT).total_seconds())
     bench.work("another")
-    bench.pass_time(60)
+    bench.clock.sleep(60)
     assert len(bench.remote.documents) == documents
 
 

@@ -43,7 +43,7 @@ def test_a_revoked_erp_token_is_one_case_and_no_order_dies(stage: Stage) -> None
     numbers = [stage.order() for _ in range(5)]
     stage.hint(*numbers)
     stage.work()
-    stage.sweep(20, every=60)
+    stage.sweep(8, every=150)
     (case,) = stage.open_cases()
     assert (case.type, case.cause, case.owner) == ("CONNECTION_AUTH", "fulfil", "Integration")
     assert {stage.row(number).state for number in numbers} <= {"seen", "ready"}
@@ -73,10 +73,10 @@ def test_a_revoked_centra_token_is_one_case_and_everything_is_caught_up_afterwar
 @pytest.mark.scenario("PLT-05")
 def test_an_hour_without_fulfil_is_one_case_and_every_order_is_posted_afterwards(stage: Stage) -> None:
     stage.transport.around = Away("fulfil.test")
-    numbers = [stage.order() for _ in range(12)]
+    numbers = [stage.order() for _ in range(6)]
     stage.hint(*numbers)
     stage.work()
-    stage.sweep(60, every=60)
+    stage.sweep(12, every=300)
     (case,) = stage.open_cases()
     assert (case.type, case.cause) == ("CONNECTION_DOWN", "fulfil")
     assert "dead" not in {stage.row(number).state for number in numbers}
@@ -84,7 +84,7 @@ def test_an_hour_without_fulfil_is_one_case_and_every_order_is_posted_afterwards
     stage.transport.around = lambda request: None
     stage.sweep(8)
     assert_proven(stage, *numbers)
-    assert asked_to_create(stage) == 12
+    assert asked_to_create(stage) == 6
     assert case_by_id(stage, case.id).state == "resolved"
 
 
@@ -94,7 +94,7 @@ def test_an_hour_without_centra_loses_no_order(stage: Stage) -> None:
     numbers = [stage.order() for _ in range(4)]
     stage.hint(*numbers[:2])
     stage.work()
-    stage.sweep(30, every=120)
+    stage.sweep(12, every=300)
     assert [(c.type, c.cause) for c in stage.open_cases()] == [("CONNECTION_DOWN", "brand")]
     stage.transport.around = lambda request: None
     stage.sweep(10)
@@ -112,10 +112,10 @@ def test_while_a_system_is_away_it_is_asked_once_in_a_while_and_not_once_an_orde
             raise requests.exceptions.ConnectTimeout("nobody is there", request=request)
 
     stage.transport.around = away
-    stage.hint(*[stage.order() for _ in range(30)])
+    stage.hint(*[stage.order() for _ in range(15)])
     stage.work()
-    stage.sweep(20, every=30)
-    assert calls < 5 + 20 * 2
+    stage.sweep(6, every=30)
+    assert calls < 5 + 6 * 2
 
 
 @pytest.mark.scenario("PLT-20")

@@ -43,6 +43,8 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
         job.values["mapping_version"] = _newest(mappings, job.row.connection, job.row.mapping_version)
     if decision.state == "ready" and job.row.released_at is None:
         job.values["released_at"] = now
+    if decision.state == "cancelling":
+        job.values["rung_at"] = None  # the sweeper rings the cancellation at once: no chain of posting leads there
     if decision.state == "held":
         job.values["not_before"] = now + world.settings.reread_every
     if decision.state == "cancelled" and job.row.state != "cancelled":

@@ -34,7 +34,7 @@ class Centra:
         return {str(node["number"]): self._fetched(node) for node in _rows(answer, "orders")}
 
     def _fetched(self, node: Mapping[str, object]) -> Fetched:
-        stamp = str(node.get("updatedAt") or "")
+        stamp = _stamp(node)
         if not is_storable(node):
             problem = "a character that no database takes"
             return Fetched(None, b"{}", self.fingerprint(stamp.encode("utf-8", "replace")), stamp, problem=problem)
@@ -100,9 +100,13 @@ def _rows(answer: Mapping[str, object], name: str) -> list[dict[str, object]]:
 
 
 def _sightings(rows: Sequence[Mapping[str, object]]) -> list[Sighting]:
-    return [
-        Sighting(str(row["number"]), str(row.get("updatedAt") or ""), _instant(row.get("createdAt"))) for row in rows
-    ]
+    return [Sighting(str(row["number"]), _stamp(row), _instant(row.get("createdAt"))) for row in rows]
+
+
+def _stamp(node: Mapping[str, object]) -> str:
+    """What tells that an order changed: Centra's own stamp, which has whole seconds, and what a second may hide."""
+    flags = "".join("y" if node.get(name) else "n" for name in ("isOnHold", "isWaitingForPayment", "isInternal"))
+    return f"{node.get('updatedAt') or ''} {node.get('status') or ''} {flags}"[:80]
 
 
 def _instant(told: object) -> datetime | None:

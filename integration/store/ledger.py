@@ -220,7 +220,7 @@ def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta, *
     """
     values: dict[str, Any] = {"fence": claimed.fence, **more}
     if claimed.until - tx.now < needs:
-        claimed.until = values["until"] = tx.now + lease
+        claimed.until = values["until"] = tx.now + max(lease, needs)
     held = tx.execute(
         update(job)
         .where(job.c.id == claimed.id, job.c.fence == claimed.fence, job.c.owner == claimed.owner)

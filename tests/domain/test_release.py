@@ -51,7 +51,8 @@ def expected(state, posted, answered, source, fact, version):
         return unsent.get(fact, "held")
     if version == posted:
         back = {"seen": 1, "held": 1, "ready": 1}
-        return ("posted" if answered else "ready") if state in back else state
+        undone = state == "dead" and source != posted
+        return ("posted" if answered else "ready") if state in back or undone else state
     if state == "dead" and version == source:
         return "dead"
     return "posted" if answered else "ready"

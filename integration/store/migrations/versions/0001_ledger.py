@@ -82,7 +82,7 @@ def upgrade() -> None:
         sa.Column("source_status", sa.String(length=32), server_default="", nullable=False),
         sa.Column(
             "source_stamp",
-            sa.String(length=40),
+            sa.String(length=80),
             server_default="",
             nullable=False,
             comment="the storefront's last-changed stamp",

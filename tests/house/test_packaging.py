@@ -28,7 +28,7 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
         if path.is_file() and "__pycache__" not in path.parts
     }
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert packed == ours | {"celeryconfig.py"}
+    assert packed == ours | {"celeryconfig.py", "tasks/Procfile", "tasks/flowerconfig.py"}
 
 
 def test_the_wheel_brings_the_data_files(wheel: zipfile.ZipFile) -> None:

@@ -28,42 +28,42 @@ def _before_consuming(**_: object) -> None:
         declare(connection)
 
 
-@app.task(name="orders.raises")
+@app.task(shared=False, name="orders.raises")
 def raises() -> None:
     raise ValueError("no good")
 
 
-@app.task(name="orders.rejects")
+@app.task(shared=False, name="orders.rejects")
 def rejects() -> None:
     raise Reject("not for us", requeue=False)
 
 
-@app.task(name="orders.exhausts", bind=True, max_retries=1)
+@app.task(shared=False, name="orders.exhausts", bind=True, max_retries=1)
 def exhausts(self: Task) -> None:
     raise self.retry(countdown=1, exc=ValueError("again and again"))
 
 
-@app.task(name="orders.dawdles", soft_time_limit=1)
+@app.task(shared=False, name="orders.dawdles", soft_time_limit=1)
 def dawdles() -> None:
     time.sleep(30)
 
 
-@app.task(name="orders.kills", max_retries=1, default_retry_delay=1)
+@app.task(shared=False, name="orders.kills", max_retries=1, default_retry_delay=1)
 def kills() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@app.task(name="orders.notes")
+@app.task(shared=False, name="orders.notes")
 def notes_orders(file_name: str) -> None:
     _note(file_name, "orders")
 
 
-@app.task(name="shipments.notes")
+@app.task(shared=False, name="shipments.notes")
 def notes_shipments(file_name: str) -> None:
     _note(file_name, "shipments")
 
 
-@app.task(name="finance.notes")
+@app.task(shared=False, name="finance.notes")
 def notes_finance(file_name: str) -> None:
     _note(file_name, "finance")
 

@@ -92,7 +92,7 @@ job = Table(
     Column("read_at", Instant, comment="when the storefront was last asked about it"),
     Column("source_status", String(32), nullable=False, server_default=""),
     Column(
-        "source_stamp", String(40), nullable=False, server_default="", comment="the storefront's last-changed stamp"
+        "source_stamp", String(80), nullable=False, server_default="", comment="the storefront's last-changed stamp"
     ),
     Column("source_version", String(64), comment="fingerprint of the document as last read"),
     Column("posted_version", String(64), comment="fingerprint of the document as last sent"),

@@ -139,7 +139,7 @@ class Invariants:
         """Equal, to the minor unit, to what Centra's own books said of the version that was proved."""
         self.proofs += 1
         (sale,) = [s for s in self.fulfil.books()["sales"] if str(s["id"]) == row.erp_ref]
-        stamp = datetime.fromisoformat(row.source_stamp)
+        stamp = datetime.fromisoformat(row.source_stamp.partition(" ")[0])
         versions = [v for v in self.versions[int(row.number)] if v.at == stamp]
         if not versions:
             raise Violation(f"I2 order {row.number}: Centra never had a version of {row.source_stamp}")

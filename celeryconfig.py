@@ -6,11 +6,13 @@ Each value has its reason beside it; what Celery 5.7 really does with it was mea
 from kombu import Exchange, Queue
 
 from integration.budget import LANES
-from integration.settings import read_settings
+from integration.settings import SettingsError, read_settings
 
 _settings = read_settings()
 broker_url = _settings.broker_url.reveal()
-IS_REDIS = broker_url.startswith(("redis", "rediss", "sentinel"))
+IS_REDIS = broker_url.startswith(("redis://", "rediss://"))
+if not broker_url.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+    raise SettingsError("LOCKSTEP_BROKER_URL must be redis, rediss, amqp or amqps: only these bury their dead")
 
 # Redis: direct, so that a publish goes straight to the list and no binding set can be lost.
 # RabbitMQ: topic, because delayed delivery on quorum queues (Celery retries) needs it.

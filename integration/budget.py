@@ -153,6 +153,25 @@ class Gate:
             spending.close_until(tx, self.system, until, why="CONNECTION_AUTH", opens=True)
 
 
+class Bystander(Gate):
+    """The gate of a diagnosis: asks for no budget, waits for no breaker, and leaves no trace in the ledger."""
+
+    def enter(self, lane: str, costs: Mapping[str, int]) -> None:
+        """Let everybody pass."""
+
+    def succeeded(self) -> None:
+        """Not ours to say."""
+
+    def throttled(self, wait: timedelta | None) -> timedelta:
+        return wait or self.terms.throttle_default
+
+    def failed(self) -> bool:
+        return False
+
+    def unauthorised(self) -> None:
+        """Not ours to say."""
+
+
 def growth_plan() -> tuple[Quota, ...]:
     """Centra's default plan, shared by all integrations of an environment (centra.dev, API rate limits)."""
     ten, hour = timedelta(seconds=10), timedelta(hours=1)

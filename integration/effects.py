@@ -21,17 +21,20 @@ def perform(
     *,
     lease: timedelta,
     point: Callable[[str], None],
+    may_send: Callable[[], None] = lambda: None,
     **with_intent: Any,
 ) -> str:
     """Make the other side have this document exactly once, and return its id there.
 
     Raises `Unknown` or `NotReady` while an earlier call is in doubt, `Unavailable` when surely nothing was done,
-    `Rejected` when they refused or have several. `with_intent` are columns of the job that the intent writes with it.
+    `Rejected` when they refused or have several. `with_intent` are columns of the job that the intent writes with it;
+    `may_send` is asked before a call that repeats a doubtful one, and raises to forbid it.
     """
     if not _intend(store, job, write, lease, with_intent):
         standing = _standing(store, job, write)
         if standing is not None:
             return standing
+        may_send()
         _intend(store, job, write, lease, with_intent, again=True)
     ref = _send(store, job, write, point)
     return _answered(store, job, write, ref)

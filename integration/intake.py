@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from integration import items
 from integration.domain.order import Key
 from integration.errors import Rejected
 from integration.ports import Sighting, Storefront
@@ -153,7 +152,7 @@ def _after_new_mapping(world: World, connection: str) -> list[Key]:
         version = reference.mapping_versions(tx).get(connection, 0)
         if schedule.read_cursor(tx, connection, "released-by-mapping") == str(version):
             return []
-        waiting = exceptions.jobs_waiting_for(tx, MAPPING_TYPES)
+        waiting = exceptions.jobs_waiting_for(tx, MAPPING_TYPES, connection)
         schedule.move_cursor(tx, connection, "released-by-mapping", str(version))
         return ledger.wake(tx, waiting, "release", f"released: mapping {connection} is at version {version} now")
 
@@ -163,10 +162,11 @@ def _after_new_items(world: World, connection: str) -> list[Key]:
         wanted = [cause for where, cause in exceptions.open_causes(tx, "ORDER_UNKNOWN_SKU") if where == connection]
     if not wanted:
         return []
-    found = items.known(world.store, world.erp(connection), wanted)
+    found = world.erp(connection).items(wanted)
     there = [sku for sku, ref in found.items() if ref is not None]
-    if not there:
-        return []
     with world.store.write("release.items") as tx:
-        waiting = exceptions.jobs_waiting_for(tx, ["ORDER_UNKNOWN_SKU"], causes=there)
+        reference.put_items(tx, connection, found)
+        if not there:
+            return []
+        waiting = exceptions.jobs_waiting_for(tx, ["ORDER_UNKNOWN_SKU"], connection, causes=there)
         return ledger.wake(tx, waiting, "release", f"released: {connection} has the missing item now")

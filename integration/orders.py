@@ -8,15 +8,12 @@ from integration import items, release
 from integration.domain.order import Order
 from integration.domain.proof import compare, seal
 from integration.errors import NotReady, Rejected, Unavailable
-from integration.ports import ERP, Fetched, Standing
+from integration.ports import ERP, SALES_ORDER, Fetched, Standing
 from integration.store import Transaction, documents, effects, exceptions, proofs
 from integration.store.ledger import Job
 from integration.vault import VaultError
 from integration.wiring import World
 from mappings import Mapping as Mapped
-
-CLOSED = ("SHIPPED", "ARCHIVED", "CANCELLED", "DELETED")
-ORDER_WRITE = "sales order"
 
 VISIBLE_WITHIN = timedelta(seconds=60)
 """An accepted order that no search shows after this is missing. Unconfirmed; longer than any lag reported."""
@@ -34,12 +31,10 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
     past = _past(job, world)
     decision = release.decide(past, fetched, mappings)
     job.then(decision.state, decision.reason)
-    if decision.connection and past.posted_version is None:
+    if decision.connection and not past.sent:
         mapping = next(m for m in mappings if m.connection == decision.connection)
         job.values |= {"connection": mapping.connection, "mapping_version": mapping.version}
-    elif (
-        past.posted_version is not None and job.row.state in ("dead", "seen") and decision.state in ("ready", "posted")
-    ):
+    elif past.sent and job.row.state in ("dead", "seen") and decision.state in ("ready", "posted"):
         job.values["mapping_version"] = _newest(mappings, job.row.connection, job.row.mapping_version)
     if decision.state == "ready" and job.row.released_at is None:
         job.values["released_at"] = now
@@ -60,21 +55,36 @@ def _keep(job: Job, fetched: Fetched, world: World) -> None:
     job.values |= {"source_version": fetched.fingerprint, "source_stamp": fetched.stamp}
     if fetched.order is not None:
         job.values |= release.facts_of(fetched.order)
-        ended = fetched.order.status in CLOSED
+        ended = fetched.order.ended
         job.values["closed_at"] = (job.row.closed_at or job.values["read_at"]) if ended else None
-    if fetched.fingerprint != job.row.source_version:
-        content = fetched.content
-        job.also(lambda tx: _seal(tx, world, job.id, content))
+    same = (fetched.fingerprint, fetched.stamp) == (job.row.source_version, job.row.source_stamp)
+    content = fetched.content
+    job.also(lambda tx: _seal(tx, world, job.id, content, same=same))
 
 
-def _seal(tx: Transaction, world: World, job_id: int, content: bytes) -> None:
-    documents.put(tx, world.vault, job_id, "order", content, only_latest=True)
+def _seal(tx: Transaction, world: World, job_id: int, content: bytes, *, same: bool) -> None:
+    """Keep the newest reading; one that retention removed is kept again when the order comes to life again."""
+    if not (same and documents.has(tx, job_id, "order")):
+        documents.put(tx, world.vault, job_id, "order", content, only_latest=True)
+
+
+def still_released(order: Order, mapping: Mapped, world: World) -> Callable[[], None]:
+    """Asked before a doubtful call is repeated: an order that was put on hold meanwhile is only looked up."""
+
+    def ask() -> None:
+        why = release.unreleased(order, mapping)
+        if why:
+            raise NotReady(
+                f"the ERP does not have it, and {why}", until=world.store.now() + world.settings.reread_every
+            )
+
+    return ask
 
 
 def _past(job: Job, world: World) -> release.Past:
     row = job.row
     with world.store.read() as tx:
-        sent = effects.of(tx, job.id, ORDER_WRITE) if row.posted_version else None
+        sent = effects.of(tx, job.id, SALES_ORDER) if row.posted_version else None
     return release.Past(
         state=row.state,
         read_before=row.read_at is not None,
@@ -82,6 +92,7 @@ def _past(job: Job, world: World) -> release.Past:
         posted_version=row.posted_version,
         source_version=row.source_version,
         answered=sent is not None and sent.answer is not None,
+        undone=sent is not None and sent.state in ("void", "refused"),
     )
 
 
@@ -188,7 +199,7 @@ def _still_draft(job: Job, standing: Standing, world: World) -> None:
 def certain_ref(job: Job, erp: ERP, world: World) -> str | None:
     """The ERP's id of what was sent; `None` once it is certain that there is nothing. Raises `NotReady` while in doubt."""
     with world.store.read() as tx:
-        sent = effects.of(tx, job.id, ORDER_WRITE)
+        sent = effects.of(tx, job.id, SALES_ORDER)
         now = tx.now
     if sent is not None and sent.answer is not None:
         return str(sent.answer)
@@ -197,7 +208,7 @@ def certain_ref(job: Job, erp: ERP, world: World) -> str | None:
         raise Rejected("ORDER_DUPLICATE_SUSPECT", f"{len(found)} sales orders", f"the ERP has {', '.join(found)}")
     if found:
         with world.store.write("adopt") as tx:
-            effects.answer(tx, job.id, ORDER_WRITE, found[0])
+            effects.answer(tx, job.id, SALES_ORDER, found[0])
         return found[0]
     if sent is not None and sent.state in effects.PENDING and sent.unknown_until and sent.unknown_until > now:
         raise NotReady("cancelled in Centra while its posting was in doubt", until=sent.unknown_until)

@@ -13,6 +13,10 @@ from integration.domain.order import Order
 from integration.domain.proof import Value
 from mappings import Mapping as Mapped
 
+SALES_ORDER = "sales order"
+CANCELLATION = "cancellation"
+"""What the writes of order post are called in the ledger, whichever ERP makes them."""
+
 
 class EffectClass(StrEnum):
     """What a remote guarantees about a write; the ledger's protocol follows from it."""

@@ -1,8 +1,8 @@
 """What an order that was just read needs next: pure decisions over facts, no network and no clock of its own."""
 
+import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from integration.domain.order import Order
@@ -21,6 +21,13 @@ class Past:
     posted_version: str | None
     source_version: str | None
     answered: bool
+    undone: bool = False
+    """Every try surely did nothing: the ERP refused it, or was not reached."""
+
+    @property
+    def sent(self) -> bool:
+        """Whether the ERP has it, or may have it."""
+        return self.posted_version is not None and not self.undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +49,10 @@ def home(order: Order, mappings: Collection[Mapping]) -> Mapping | None:
             return mapping
     if mappings and all(order.placed_at < mapping.start_at for mapping in mappings):
         return None
-    try:
-        next(iter(mappings)).market(order.market)
-    except Unmapped:
-        raise
-    except StopIteration:
-        file = f"(no mapping serves {order.key.instance})"
-        raise Unmapped("ORDER_MARKET_UNMAPPED", file=file, table="markets", key=order.market) from None
-    raise AssertionError("a market cannot be both mapped and unmapped")
+    known = {name for mapping in mappings for name in mapping.markets}
+    near = difflib.get_close_matches(order.market, known, n=1, cutoff=0.75)
+    files = " or ".join(mapping.file for mapping in mappings) or f"(no mapping serves {order.key.instance})"
+    raise Unmapped("ORDER_MARKET_UNMAPPED", file=files, table="markets", key=order.market, near=near[0] if near else "")
 
 
 def unreleased(order: Order, mapping: Mapping) -> str:
@@ -78,7 +81,7 @@ def decide(past: Past, fetched: Fetched | None, mappings: Collection[Mapping]) -
         raise Rejected(
             "SCHEMA_CHANGE", f"centra:order {fetched.problem}", f"Centra's answer is not readable: {fetched.problem}"
         )
-    order, sent = fetched.order, past.posted_version is not None
+    order, sent = fetched.order, past.sent
     if order.cancelled:
         if not sent:
             return Decision("cancelled", "cancelled in Centra before anything was sent to the ERP", past.connection)
@@ -88,7 +91,7 @@ def decide(past: Past, fetched: Fetched | None, mappings: Collection[Mapping]) -
     if sent:
         return _sent(past, fetched)
     if past.state == "dead" and fetched.fingerprint == past.source_version:
-        return Decision("dead", "read again and unchanged: its exception still stands", past.connection)
+        return Decision("dead", "", past.connection)  # its own reason still stands
     return _unsent(order, mappings)
 
 
@@ -106,7 +109,7 @@ def _sent(past: Past, fetched: Fetched) -> Decision:
             return Decision("posted" if past.answered else "ready", "sent before; now to be proved", past.connection)
         return Decision(past.state, "read again: nothing changed that the ERP must know", past.connection)
     if past.state == "dead" and fetched.fingerprint == past.source_version:
-        return Decision("dead", "read again and unchanged: its exception still stands", past.connection)
+        return Decision("dead", "", past.connection)  # its own reason still stands
     if past.answered:
         return Decision("posted", "changed in Centra after it was posted", past.connection)
     return Decision("ready", "changed in Centra while its posting was in doubt", past.connection)
@@ -130,8 +133,3 @@ def facts_of(order: Order) -> dict[str, Any]:
         "currency": order.currency,
         "total_minor": order.grand_total.minor,
     }
-
-
-def ended(order: Order, at: datetime, statuses: Collection[str]) -> datetime | None:
-    """When the storefront's own life of the order ended, if it did."""
-    return at if order.status in statuses else None

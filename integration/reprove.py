@@ -7,8 +7,8 @@ person changed or cancelled, a reference of ours that belongs to no order we kno
 from datetime import datetime, timedelta
 
 from integration.domain.order import Key
-from integration.ports import Standing
-from integration.store import Transaction, exceptions, ledger, schedule
+from integration.ports import CANCELLATION, Standing
+from integration.store import Transaction, documents, effects, exceptions, ledger, schedule
 from integration.wiring import World
 
 OVERLAP = timedelta(minutes=15)
@@ -38,6 +38,7 @@ def _hold_against_ledger(tx: Transaction, world: World, key: Key, standing: Stan
     if row is None:
         ledger.mark_in(tx, [key], "back-check")
     elif row.state == "cancelled" and alive:
+        effects.void(tx, row.id, CANCELLATION)
         ledger.cancel_again(tx, row.id, connection, standing.ref)
     elif row.state == "observed" and alive:
         _phantom(tx, world, row.id, key, standing, connection)
@@ -45,7 +46,7 @@ def _hold_against_ledger(tx: Transaction, world: World, key: Key, standing: Stan
         exceptions.resolve_of_job(tx, row.id, "verified: cancelled in the ERP")
     elif row.state == "dead" and row.posted_version and standing.stamp != row.erp_stamp:
         ledger.look_again(tx, row.id, standing.stamp)
-    elif row.state == "proven" and standing.stamp != row.erp_stamp:
+    elif row.state == "proven" and standing.stamp != row.erp_stamp and documents.has(tx, row.id, "order"):
         ledger.prove_again(tx, row.id)
 
 

@@ -238,8 +238,15 @@ def _attempts(tx: Transaction, row: Any) -> Iterator[tuple[datetime, str]]:
     """One line for attempts in a row that came to the same."""
     for (link, outcome, note), same in groupby(views.attempts(tx, row.id), lambda a: (a.link, a.outcome, a.note)):
         found = list(same)
-        times = "" if len(found) == 1 else f" ({len(found)} times, last {_shown(found[-1].started_at)})"
-        yield found[0].started_at, f"{link}: {OUTCOMES[outcome]}{f': {note}' if note else ''}{times}"
+        times = (
+            ""
+            if len(found) == 1
+            else f" ({len(found)} times, last {_shown(found[-1].ended_at or found[-1].started_at)})"
+        )
+        yield (
+            found[0].ended_at or found[0].started_at,
+            f"{link}: {OUTCOMES[outcome]}{f': {note}' if note else ''}{times}",
+        )
 
 
 def _ask_centra(world: World, row: Any) -> list[str]:

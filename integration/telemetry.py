@@ -65,12 +65,16 @@ def _report_errors(settings: Settings) -> None:
     )
 
 
+TOLD_TO_SENTRY = frozenset(
+    "event_id timestamp platform level logger environment release sdk exception tags transaction modules".split()
+)
+
+
 def _wordless(event: Any, _hint: Any) -> Any:
     """Sentry gets types and places. An error's own words may quote a customer; they are in the vault."""
     for told in (event.get("exception") or {}).get("values") or []:
         told["value"] = "(its words are in the vault)"
-    event.pop("logentry", None)
-    return event
+    return {name: value for name, value in event.items() if name in TOLD_TO_SENTRY}
 
 
 def _cutter(secrets: Collection[str]) -> Any:

@@ -22,17 +22,28 @@ class VaultError(ValueError):
 class Vault:
     """Seals and opens. `masters` maps key ids to 32-byte keys; the first is used for new data keys."""
 
-    def __init__(self, masters: Mapping[str, bytes], random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        masters: Mapping[str, bytes],
+        random_bytes: Callable[[int], bytes],
+        fingerprint_key: Callable[["Vault"], bytes] | None = None,
+    ) -> None:
         if not masters or any(len(key) != KEY_BYTES for key in masters.values()):
             raise VaultError(f"a master key is {KEY_BYTES} bytes, base64-encoded")
         self._masters = dict(masters)
         self._random = random_bytes
         self.current = next(iter(self._masters))
+        self._find_fingerprint_key = fingerprint_key or (lambda _: masters[self.current])
+        self._fingerprint_key: bytes | None = None
 
     def new_key(self, job_id: int) -> tuple[str, bytes, bytes]:
         """A new data key: (master key id, wrapped key to store, the key itself)."""
         key = self._random(KEY_BYTES)
-        return self.current, self._encrypt(self._masters[self.current], key, f"key:{job_id}"), key
+        return self.current, self.wrap(job_id, key), key
+
+    def wrap(self, job_id: int, key: bytes) -> bytes:
+        """A data key under the current master key."""
+        return self._encrypt(self._masters[self.current], key, f"key:{job_id}")
 
     def unwrap(self, job_id: int, master: str, wrapped: bytes | None) -> bytes:
         """The data key of a job. Raises `VaultError` when it was erased or its master key is not configured."""
@@ -50,8 +61,13 @@ class Vault:
         return self._decrypt(key, sealed, label)
 
     def fingerprint(self, content: bytes) -> str:
-        """A keyed hash: equal contents are recognised, yet a guessed e-mail address cannot be tested against it."""
-        return hmac.new(self._masters[self.current], content, hashlib.sha256).hexdigest()
+        """A keyed hash: equal contents are recognised, yet a guessed e-mail address cannot be tested against it.
+
+        Its key is not the master key: an order's fingerprint must outlive the rotation of that.
+        """
+        if self._fingerprint_key is None:
+            self._fingerprint_key = self._find_fingerprint_key(self)
+        return hmac.new(self._fingerprint_key, content, hashlib.sha256).hexdigest()
 
     def _encrypt(self, key: bytes, content: bytes, label: str) -> bytes:
         nonce = self._random(NONCE_BYTES)

@@ -17,7 +17,7 @@ from integration.effects import perform
 from integration.http import Http, Timeouts, Transport, new_session
 from integration.ports import ERP, Storefront, Write
 from integration.settings import Settings, SettingsError
-from integration.store import Store, reference
+from integration.store import Store, documents, reference
 from integration.store.ledger import Job
 from integration.vault import Vault, read_master_key
 from mappings import Mapping, Playbook, parse, playbook
@@ -69,6 +69,7 @@ class World:
     ring: Ring
     point: Callable[[str], None]
     owner: str
+    gate: type[Gate] = Gate
     _transport: Transport | None = None
     _erps: dict[str, ERP] = field(default_factory=dict)
     _parsed: dict[tuple[str, int], Mapping] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class World:
         quotas = (
             (Quota("requests", told.requests_per_second, timedelta(seconds=1)),) if told.requests_per_second else ()
         )
-        gate = Gate(self.store, connection, quotas, Terms(open_for=self.settings.breaker_open))
+        gate = self.gate(self.store, connection, quotas, Terms(open_for=self.settings.breaker_open))
         erp: ERP = module.connect(connection, self.http(told.url, module.headers(told.token.reveal()), gate))
         return erp
 
@@ -129,9 +130,9 @@ class World:
             point=self.point,
         )
 
-    def effect(self, job: Job, write: Write, **with_intent: Any) -> str:
+    def effect(self, job: Job, write: Write, **terms: Any) -> str:
         """Make a write happen exactly once; see `integration.effects`."""
-        return perform(self.store, job, write, lease=self.settings.lease, point=self.point, **with_intent)
+        return perform(self.store, job, write, lease=self.settings.lease, point=self.point, **terms)
 
 
 def build_world(
@@ -144,6 +145,7 @@ def build_world(
     owner: str = "",
     store: Store | None = None,
     point: Callable[[str], None] | None = None,
+    gates: type[Gate] = Gate,
 ) -> World:
     """A world from settings. Raises `SettingsError` when something that every process needs is missing."""
     clock = clock or SystemClock()
@@ -151,29 +153,35 @@ def build_world(
     point = point or crash_point(settings.crash_at)
     if not settings.vault_keys:
         raise SettingsError("LOCKSTEP_VAULT_KEY is not set: personal data is kept encrypted or not at all")
-    vault = Vault(
-        {name: read_master_key(key.reveal()) for name, key in settings.vault_keys.items()}, chance.random_bytes
-    )
+    ledger = store or Store(settings.database_url.reveal(), clock, point)
+    masters = {name: read_master_key(key.reveal()) for name, key in settings.vault_keys.items()}
+    vault = Vault(masters, chance.random_bytes, lambda vault: _fingerprint_key(ledger, vault))
     world = World(
         settings=settings,
         clock=clock,
         chance=chance,
-        store=store or Store(settings.database_url.reveal(), clock, point),
+        store=ledger,
         vault=vault,
         playbook=playbook(settings.mappings),
         storefronts={},
         ring=ring,
         point=point,
         owner=owner or f"pid-{os.getpid()}",
+        gate=gates,
         _transport=transport,
     )
     for told in settings.centra:
         if told.plan not in PLANS:
             raise SettingsError(f"the plan of {told.name} must be one of {', '.join(PLANS)}")
-        gate = Gate(world.store, told.name, PLANS[told.plan](), Terms(open_for=settings.breaker_open))
+        gate = gates(world.store, told.name, PLANS[told.plan](), Terms(open_for=settings.breaker_open))
         http = world.http(told.url, {"Authorization": f"Bearer {told.token.reveal()}"}, gate)
         world.storefronts[told.name] = Centra(told.name, CentraClient(http), fingerprint=vault.fingerprint)
     return world
+
+
+def _fingerprint_key(store: Store, vault: Vault) -> bytes:
+    with store.write("fingerprint-key") as tx:
+        return documents.fingerprint_key(tx, vault)
 
 
 def crash_point(wanted: str) -> Callable[[str], None]:

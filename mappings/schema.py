@@ -30,6 +30,11 @@ def _name(**terms: Any) -> fields.String:
     return fields.String(required=True, validate=validate.Length(min=1, max=200), **terms)
 
 
+def _flag() -> fields.Boolean:
+    """true or false, and no word that might mean either."""
+    return fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
 def _currency(value: str) -> None:
     try:
         exponent(value)
@@ -63,9 +68,9 @@ class _Connection(_Strict):
 
 class _Released(_Strict):
     statuses = fields.List(_name(), required=True, validate=validate.Length(min=1))
-    on_hold = fields.Boolean(load_default=False)
-    waiting_for_payment = fields.Boolean(load_default=False)
-    internal = fields.Boolean(load_default=False)
+    on_hold = _flag()
+    waiting_for_payment = _flag()
+    internal = _flag()
 
 
 class _Options(_Strict):

@@ -2,13 +2,14 @@
 
 import os
 import socket
+import time
 from functools import cache
 from typing import Any
 
 import structlog
 from celery import Celery, chain
 from celery.signals import setup_logging, worker_process_init
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 
 from integration import telemetry
 from integration.domain.order import Key
@@ -28,12 +29,20 @@ CHAINS = {"take": ("take", "post", "prove"), "post": ("post", "prove"), "prove":
 TASKS = {name: f"orders.{name}_order" for name in ("take", "post", "prove", "cancel")}
 
 
+DEAF_FOR = 5.0
+"""Seconds without a ring after one that nobody heard: a thousand keys must not wait for a broker one by one."""
+_deaf = {"until": 0.0}
+
+
 def ring(link: str, key: Key) -> None:
     """Publish a chain for a key, best effort: the row is the job, so a broker that is away only costs a sweep."""
+    if time.monotonic() < _deaf["until"]:
+        return
     links = [app.signature(TASKS[name], args=tuple(key), immutable=True) for name in CHAINS[link]]
     try:
         (chain(*links) if len(links) > 1 else links[0]).apply_async(retry=False)
-    except (OperationalError, OSError) as error:
+    except (OperationalError, LimitExceeded, OSError) as error:
+        _deaf["until"] = time.monotonic() + DEAF_FOR
         log.warning("ring.unheard", link=link, key=str(key), error=type(error).__name__)
 
 

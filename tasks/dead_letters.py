@@ -7,6 +7,7 @@ run the dead.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -64,11 +65,16 @@ def from_headers(lane: str, headers: dict[str, Any], arguments: Any, digest: str
     deaths = headers.get("x-death")
     return Letter(
         lane=lane,
-        task=str(headers.get("task") or "(no task name)")[:128],
-        task_id=str(headers.get("id") or digest)[:64],
+        task=_printable(headers.get("task") or "(no task name)")[:128],
+        task_id=_printable(headers.get("id") or digest)[:64],
         deaths=len(deaths) if isinstance(deaths, list) else 1,
         key=Key(*args) if whole and isinstance(args, list) else None,
     )
+
+
+def _printable(word: object) -> str:
+    """A header as any database takes it: a forged one must not stop the drainer."""
+    return re.sub(r"[^ -~]", "?", str(word))
 
 
 def _arguments(body: Any, properties: dict[str, Any]) -> Any:

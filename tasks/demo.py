@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from integration.domain.money import Money
@@ -267,13 +268,24 @@ def _show(summary: dict[str, Any], stack: Stack) -> None:
         )
     console.print(checks)
     console.print(f"Faults that fired at Fulfil: {summary['fired']}. {told['seconds']} s.")
+    config = _config(stack)
     for words in (
         f"Flower with the Exceptions page: {stack.flower_url}/exceptions",
         f"  user demo, password {stack.flower_password}",
+        f"At a shell: LOCKSTEP_CONFIG={config} lockstep order {told['seen']}",
         f"Centra's books: {stack.centra_url}/_sandbox/books",
         f"Fulfil's books: {stack.fulfil_url}/_sandbox/books",
     ):
         console.print(words, soft_wrap=True, highlight=False)
+
+
+def _config(stack: Stack) -> Path:
+    """The demo's settings as a file, so that `lockstep` can be typed at it."""
+    path = stack.folder / "demo.conf"
+    path.touch(mode=0o600)
+    lines = [f"{name}={value}" for name, value in stack.environment.items() if name.startswith("LOCKSTEP_")]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def _table_of_cases(cases: list[dict[str, Any]]) -> Any:

@@ -74,5 +74,6 @@ class Transport(stock.Transport):
 
 
 def install() -> None:
-    """Make `redis://` mean these lanes, in this process."""
-    transport.TRANSPORT_ALIASES["redis"] = "tasks.redis_lanes:Transport"
+    """Make `redis://` and `rediss://` mean these lanes, in this process."""
+    for scheme in ("redis", "rediss"):
+        transport.TRANSPORT_ALIASES[scheme] = "tasks.redis_lanes:Transport"

@@ -58,7 +58,7 @@ class Page(list[Job]):
     def row(self, job: Job) -> Iterator[None]:
         try:
             yield
-        except StoreDown:
+        except (StoreDown, SoftTimeLimitExceeded):
             raise
         except Exception as error:  # noqa: BLE001 - sorted by `_sort` like any other failure
             self.failed[job.id] = error
@@ -184,17 +184,18 @@ def _refused_page(error: Rejected, system: str) -> Unavailable:
 
 
 def _settle(link: Link, page: Page, world: World, key: Key, retries: int) -> Verdict:
-    """Write every row's outcome in one commit and say what becomes of the message."""
+    """Write every row's outcome in one commit and say what becomes of the message: it stands for its own row alone."""
     if link.page > 1 and not page.failed:
         system = _system(link, page)
         page[0].also(lambda tx: exceptions.resolve_of_connection(tx, system, ["SCHEMA_CHANGE"], READS_AGAIN))
     sorted_out = [_sort(link, job, page.failed.get(job.id), world, retries) for job in page]
-    ledger.settle(world.store, link.name, [fate.outcome for fate in sorted_out if fate.outcome])
+    lost = ledger.settle(world.store, link.name, [fate.outcome for fate in sorted_out if fate.outcome])
     for fate in sorted_out:
         log.info("link", link=link.name, key=str(fate.job.key), outcome=fate.word, note=fate.note)
     own = next(fate for fate in sorted_out if fate.job.key == key)
-    died = next((fate.died for fate in sorted_out if fate.died), None)
-    return Verdict(own.retry_in, died)
+    if own.job in lost:
+        return Verdict()
+    return Verdict(own.retry_in, own.died)
 
 
 @dataclass

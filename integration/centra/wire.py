@@ -226,6 +226,7 @@ def _order(instance: str, told: dict[str, Any]) -> Order:
         ship_to=_place(told["shippingAddress"]),
         bill_to=_place(told["billingAddress"] or told["shippingAddress"]),
         customer_email=(told["customer"] or {}).get("email") or "",
+        ended=told["status"] in ENDED,
         cancelled=told["status"] in CANCELLED or not lines,
     )
 

@@ -103,6 +103,8 @@ class Order:
     bill_to: Address
     customer_email: str = ""
     cancelled: bool = False
+    ended: bool = False
+    """The storefront will change nothing of it any more."""
 
     @property
     def number(self) -> str:

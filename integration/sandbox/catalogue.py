@@ -265,9 +265,10 @@ FULFIL_CHANNELS = {
         FulfilChannel(4, "Web America", "USD"),
         FulfilChannel(5, "Web Japan", "JPY"),
         FulfilChannel(6, "Web Kuwait", "KWD"),
+        FulfilChannel(7, "Web Norway", "NOK"),
     )
 }
-"""Centra market n is served by channel n; the unmapped market has none."""
+"""Centra market n is served by channel n; the unmapped market's waits for its mapping."""
 
 FULFIL_WAREHOUSES = {
     warehouse.id: warehouse
@@ -299,6 +300,8 @@ FULFIL_CARRIER_SERVICES = tuple(
             (5, "dhl-express", "DHL", "express"),
             (6, "aramex-domestic", "Aramex", "standard"),
             (6, "dhl-express", "DHL", "express"),
+            (7, "postnord-home", "PostNord", "standard"),
+            (7, "dhl-express", "DHL", "express"),
         )
     )
 )
@@ -325,6 +328,8 @@ FULFIL_TAXES = tuple(
             ("JP Consumption Tax", "0.10", "JP"),
             ("JP Reduced", "0.08", "JP"),
             ("KW Zero", "0", "KW"),
+            ("NO VAT Standard", "0.25", "NO"),
+            ("NO VAT Food", "0.15", "NO"),
         )
     )
 )

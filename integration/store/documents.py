@@ -1,12 +1,13 @@
 """Documents in the vault: what the storefront said of an order, and what an ERP answered word for word."""
 
+import base64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
-from integration.store import Transaction
+from integration.store import Transaction, schedule
 from integration.store.tables import document, job, vault_key
 from integration.vault import Vault, VaultError
 
@@ -17,6 +18,22 @@ def _data_key(tx: Transaction, vault: Vault, job_id: int) -> bytes:
         return vault.unwrap(job_id, row.master, row.wrapped)
     master, wrapped, key = vault.new_key(job_id)
     tx.execute(tx.insert(vault_key).values(job_id=job_id, master=master, wrapped=wrapped))
+    return key
+
+
+def fingerprint_key(tx: Transaction, vault: Vault) -> bytes:
+    """The store's own key for fingerprints, kept wrapped; made when first asked for, wrapped anew after a rotation."""
+    told = schedule.read_cursor(tx, "vault", "fingerprint-key")
+    if told is None:
+        master, wrapped, key = vault.new_key(0)
+    else:
+        master, _, text = told.partition(":")
+        wrapped = base64.b64decode(text)
+        key = vault.unwrap(0, master, wrapped)
+        if master == vault.current:
+            return key
+        master, wrapped = vault.current, vault.wrap(0, key)
+    schedule.move_cursor(tx, "vault", "fingerprint-key", f"{master}:{base64.b64encode(wrapped).decode()}")
     return key
 
 
@@ -51,6 +68,16 @@ def latest(tx: Transaction, vault: Vault, job_id: int, kind: str) -> bytes | Non
     return vault.open(vault.unwrap(job_id, row.master, row.wrapped), row.sealed, f"{kind}:{job_id}")
 
 
+def has(tx: Transaction, job_id: int, kind: str) -> bool:
+    """Whether a document of a kind is kept and its key is not erased."""
+    kept = (
+        select(document.c.id)
+        .join(vault_key, vault_key.c.job_id == document.c.job_id)
+        .where(document.c.job_id == job_id, document.c.kind == kind, vault_key.c.wrapped.is_not(None))
+    )
+    return tx.scalar(kept.limit(1)) is not None
+
+
 def by_id(tx: Transaction, vault: Vault, document_id: int) -> bytes:
     """One document, opened. Raises `VaultError` when it is gone or cannot be opened."""
     row = tx.execute(
@@ -78,7 +105,11 @@ def erase(tx: Transaction, job_id: int) -> bool:
 
 def expire(tx: Transaction, *, closed_before: datetime) -> int:
     """Retention: remove documents of jobs whose life ended before an instant. Keys, seals and ledger stay."""
-    old = select(job.c.id).where(func.coalesce(job.c.closed_at, job.c.done_at) < closed_before)
+    over = or_(
+        job.c.closed_at < closed_before,
+        and_(job.c.state.in_(("observed", "cancelled", "closed")), job.c.changed_at < closed_before),
+    )
+    old = select(job.c.id).where(over)
     return tx.execute(delete(document).where(document.c.job_id.in_(old), document.c.at < closed_before)).rowcount
 
 

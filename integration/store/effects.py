@@ -66,3 +66,8 @@ def answer(tx: Transaction, job_id: int, name: str, ref: str) -> str:
         assert row is not None
         stands = row.answer
     return str(stands)
+
+
+def void(tx: Transaction, job_id: int, name: str) -> None:
+    """What an effect once brought about was undone by somebody else: it may be brought about again."""
+    tx.execute(update(effect).where(effect.c.job_id == job_id, effect.c.name == name).values(state="void", answer=None))

@@ -34,7 +34,7 @@ class Case:
 def open_case(tx: Transaction, case: Case) -> int:
     """Open a case, or add an occurrence to the one that is open; a case of the same kind that was resolved re-opens.
 
-    A re-opened case keeps its identity and its clock. Returns its id.
+    A re-opened case keeps its identity and, for the same trouble of the same order, its clock. Returns its id.
     """
     found = _standing(tx, case)
     fresh = {"message": case.message, "document_id": case.document_id, "cause": case.cause, "type": case.type}
@@ -62,9 +62,12 @@ def open_case(tx: Transaction, case: Case) -> int:
         found = _standing(tx, case)  # PostgreSQL: another transaction opened it at the same moment
         assert found is not None
     changed = found.type != case.type or found.state == "resolved"
-    values: dict[str, Any] = {**fresh, "occurrences": found.occurrences + 1, "money_minor": case.money_minor}
+    about = {"instance": case.instance, "connection": case.connection, "currency": case.currency}
+    values: dict[str, Any] = {**fresh, **about, "occurrences": found.occurrences + 1, "money_minor": case.money_minor}
     if changed:
         values |= {"owner": case.owner, "state": "open", "resolved_at": None, "resolution": ""}
+    if found.type != case.type or (changed and case.job_id is None):
+        values |= {"opened_at": tx.now, "act_by": tx.now + case.act_within}
     tx.execute(update(exception).where(exception.c.id == found.id).values(values))
     if changed or found.message != case.message:
         note(tx, found.id, SYSTEM, "re-opened" if found.state == "resolved" else "seen again", case.message)
@@ -227,9 +230,19 @@ def members(tx: Transaction, *, type: str, cause: str) -> list[Row[Any]]:
     )
 
 
-def jobs_waiting_for(tx: Transaction, types: Collection[str], *, causes: Collection[str] | None = None) -> list[int]:
-    """Ids of dead jobs whose open case is of one of these types (and causes), oldest first."""
-    wanted = [exception.c.state != "resolved", exception.c.type.in_(types), job.c.state == "dead"]
+def jobs_waiting_for(
+    tx: Transaction, types: Collection[str], connection: str, *, causes: Collection[str] | None = None
+) -> list[int]:
+    """Ids of dead jobs whose open case is of one of these types (and causes), oldest first.
+
+    A case that knows no connection yet, an unmapped market say, waits for every connection.
+    """
+    wanted = [
+        exception.c.connection.in_((connection, "")),
+        exception.c.state != "resolved",
+        exception.c.type.in_(types),
+        job.c.state == "dead",
+    ]
     if causes is not None:
         wanted.append(exception.c.cause.in_(causes))
     rows = tx.execute(

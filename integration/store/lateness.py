@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, and_, exists, func, select
 
 from integration.store import Transaction
 from integration.store.tables import arrival, breaker, exception, job
@@ -28,7 +28,8 @@ def stalled(tx: Transaction, instance: str, *, before: datetime) -> list[Late]:
 def sources(tx: Transaction, instance: str, *, since: datetime, until: datetime) -> tuple[int, int]:
     """Of the documents first seen since an instant: how many were announced to us, and how many there were by `until`."""
     announced = exists().where(arrival.c.job_id == job.c.id, arrival.c.source.in_(ANNOUNCED))
-    early = job.c.first_seen_at <= until
+    polled = exists().where(arrival.c.job_id == job.c.id, arrival.c.source == "poll")
+    early = and_(job.c.first_seen_at <= until, polled)
     new = select(func.count().filter(announced), func.count().filter(early)).where(
         job.c.instance == instance, job.c.first_seen_at >= since
     )

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, func, select
 
 from integration.domain.proof import seal
 from integration.store import Transaction
@@ -28,11 +28,6 @@ def put_items(tx: Transaction, connection: str, found: Mapping[str, str | None])
         values = {"ref": ref, "active": ref is not None, "at": tx.now}
         row = tx.insert(item).values(connection=connection, sku=sku, **values)
         tx.execute(row.on_conflict_do_update(index_elements=["connection", "sku"], set_=values))
-
-
-def forget_items(tx: Transaction, connection: str, skus: Collection[str]) -> None:
-    """Ask the ERP again next time."""
-    tx.execute(delete(item).where(item.c.connection == connection, item.c.sku.in_(sorted(skus))))
 
 
 def apply_mapping(tx: Transaction, connection: str, text: str, *, actor: str) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, and_, case, delete, func, select, update
 
 from integration.store import Transaction
 from integration.store.tables import breaker, spend
@@ -52,8 +52,14 @@ def breakers(tx: Transaction) -> list[Row[Any]]:
 
 def close_until(tx: Transaction, system: str, until: datetime, *, why: str, opens: bool) -> None:
     """No call to `system` before `until`. `opens` marks an outage rather than a throttle."""
-    values = {"closed_until": until, "why": why}
-    row = tx.insert(breaker).values(system=system, failures=0, open_since=tx.now if opens else None, **values)
+    row = tx.insert(breaker).values(
+        system=system, failures=0, open_since=tx.now if opens else None, closed_until=until, why=why
+    )
+    is_open = breaker.c.open_since.is_not(None)
+    values: dict[str, Any] = {
+        "closed_until": case((breaker.c.closed_until > until, breaker.c.closed_until), else_=until),
+        "why": case((and_(is_open, breaker.c.why != ""), breaker.c.why), else_=why),
+    }
     if opens:
         values["open_since"] = func.coalesce(breaker.c.open_since, tx.now)
     tx.execute(row.on_conflict_do_update(index_elements=["system"], set_=values))

@@ -152,7 +152,7 @@ def refuse(fulfil, wire, words, status=400, **terms):
     [
         ("UK VAT Standard (tax) of rate 0.200000 was not found.", "ORDER_TAX_UNMAPPED", "fulfil.toml:[taxes] UK VAT Standard"),
         ("Shipping carrier is not configured for code: royal-mail-48", "ORDER_SHIPPING_UNMAPPED", "fulfil.toml:[carriers] royal-mail-48"),
-        ('Product with code "SKU1" was not found.', "ORDER_UNKNOWN_SKU", "SKU1"),
+        ('Product with code "SKU1" was not found.', "ORDER_UNKNOWN_SKU", "SKU1 refused"),
         ("Ann Example may not buy.", "ORDER_REJECTED_BY_ERP", "fulfil:create_order"),
         ("", "ORDER_REJECTED_BY_ERP", "fulfil:create_order"),
     ],

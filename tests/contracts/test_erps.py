@@ -135,7 +135,7 @@ def test_an_unknown_sku_is_absent_and_a_known_one_has_its_id(bench: Bench) -> No
 def test_an_unknown_sku_is_refused_as_such_with_the_erps_words_apart(bench: Bench) -> None:
     with pytest.raises(Rejected) as raised:
         bench.erp.order_write(bench.draft(lines=[BasketLine(min(UNKNOWN_SKUS), 1)])).send()
-    assert (raised.value.type, raised.value.cause) == ("ORDER_UNKNOWN_SKU", min(UNKNOWN_SKUS))
+    assert (raised.value.type, raised.value.cause) == ("ORDER_UNKNOWN_SKU", f"{min(UNKNOWN_SKUS)} refused")
     assert raised.value.evidence
 
 

@@ -11,7 +11,7 @@ from domain.order_shapes import order_of
 import mappings
 from integration.errors import Rejected, Unmapped
 from integration.ports import Fetched
-from integration.release import Past, decide, ended, facts_of, home, unreleased
+from integration.release import Past, decide, facts_of, home, unreleased
 from mappings import parse
 
 TEXT = (Path(mappings.__file__).parent / "fulfil.toml").read_text()
@@ -171,8 +171,7 @@ def test_the_facts_of_an_order_are_not_personal():
     }
 
 
-def test_an_order_ends_at_the_statuses_named():
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    order = fetched("deleted").order
-    assert ended(order, at, ("DELETED",)) == at
-    assert ended(order, at, ("SHIPPED",)) is None
+@pytest.mark.parametrize("fact", ["on hold", "unpaid", "internal", "pending"])
+def test_a_first_try_that_surely_did_nothing_does_not_count_as_sent(fact: str) -> None:
+    past = Past("ready", True, "fulfil", "v1", "v1", answered=False, undone=True)
+    assert decide(past, fetched(fact), [MAPPING]).state == "held"

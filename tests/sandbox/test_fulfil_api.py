@@ -49,7 +49,7 @@ def test_a_revoked_token_is_refused_until_it_is_granted_again(fulfil: Fulfil, se
 def test_preferences_tell_the_company_and_the_channels(session: Session) -> None:
     preferences = session.put("model/res.user/get_preferences", [True]).value
     assert preferences["company"] == 1
-    assert preferences["allowed_read_channels"] == [1, 2, 3, 4, 5, 6]
+    assert preferences["allowed_read_channels"] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_user_sees_only_the_sales_of_its_channels(fulfil: Fulfil, session: Session) -> None:
@@ -135,7 +135,7 @@ def test_write_date_is_null_until_the_first_update(session: Session) -> None:
 
 def test_search_answers_ids_and_search_count_a_bare_number(session: Session) -> None:
     assert session.put("model/sale.channel/search", [[["currency.code", "=", "SEK"]], 0, None, None]).words == [3]
-    assert session.put("model/sale.channel/search_count", [[]]).words == 6
+    assert session.put("model/sale.channel/search_count", [[]]).words == 7
     assert session.put("model/sale.channel/search_count", {"filters": [["id", ">", 4]]}).words == 2
 
 
@@ -143,11 +143,11 @@ def test_search_read_takes_an_array_or_an_object(session: Session) -> None:
     by_position = session.put("model/sale.channel/search_read", [[], 1, 2, [["id", "desc"]], ["name"]])
     words = {"filters": [], "offset": 1, "limit": 2, "order": [["id", "DESC"]], "fields": ["name"]}
     by_name = session.put("model/sale.channel/search_read", words)
-    assert by_position.value == by_name.value == [{"id": 5, "name": "Web Japan"}, {"id": 4, "name": "Web America"}]
+    assert by_position.value == by_name.value == [{"id": 6, "name": "Web Kuwait"}, {"id": 5, "name": "Web Japan"}]
 
 
 def test_a_context_in_the_query_is_accepted(session: Session) -> None:
-    assert session.put('model/sale.channel/search_count?context={"company":1}', [[]]).words == 6
+    assert session.put('model/sale.channel/search_count?context={"company":1}', [[]]).words == 7
 
 
 def test_read_answers_the_fields_asked_and_404_for_a_record_that_is_not_there(session: Session) -> None:
@@ -272,7 +272,7 @@ def test_a_list_can_be_filtered_in_three_ways(session: Session) -> None:
     assert [row["id"] for row in session.get('model/sale.channel?filter=[["name","like","Web U%25"]]').value] == [1]
     assert [row["id"] for row in session.get("model/sale.channel?ids=2,3").value] == [2, 3]
     assert [row["id"] for row in session.get("model/stock.location?code=NJ").value] == [66]
-    assert [row["id"] for row in session.get('model/sale.channel?order=[["id","DESC"]]&per_page=2').value] == [6, 5]
+    assert [row["id"] for row in session.get('model/sale.channel?order=[["id","DESC"]]&per_page=2').value] == [7, 6]
     assert session.get("model/sale.channel?per_page=x").status == 400
 
 

@@ -55,7 +55,7 @@ def test_the_client_learns_its_context(client: Client) -> None:
 def test_a_bearer_token_works_too(served: tuple[Fulfil, str]) -> None:
     client = Client("sandbox", context={})
     client.set_auth(BearerAuth(TOKEN))
-    assert aimed(client, served[1]).model("sale.channel").search_count([]) == 6
+    assert aimed(client, served[1]).model("sale.channel").search_count([]) == 7
     client.session.close()
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from integration.domain.order import Order
 from integration.domain.pricing import PricedOrder
+from integration.domain.proof import Value
 from integration.erp.fulfil import wire
 from integration.erp.fulfil.client import FulfilClient, UserError
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http
-from integration.ports import Draft, EffectClass, Standing, Write
+from integration.ports import CANCELLATION, SALES_ORDER, Draft, EffectClass, Standing, Write
 from mappings import Mapping as Mapped
 
 PREFIX = "centra-"
@@ -29,7 +30,7 @@ BATCH = 100
 
 
 class Fulfil:
-    """One Fulfil tenant. `channels` are those our mapping posts to."""
+    """One Fulfil tenant."""
 
     def __init__(self, name: str, client: FulfilClient) -> None:
         self.name = name
@@ -61,13 +62,14 @@ class Fulfil:
             reference=reference,
             request=body,
             fingerprint=_fingerprint(body),
-            components=wire.our_components(request, order.currency),
+            components={"channel": market.channel, "warehouse": market.warehouse}
+            | wire.our_components(request, order.currency),
             carried=_carried(found),
         )
 
     def order_write(self, draft: Draft) -> Write:
         return Write(
-            name="sales order",
+            name=SALES_ORDER,
             effect_class=EffectClass.UNIQUE_KEY,
             reference=draft.reference,
             fingerprint=draft.fingerprint,
@@ -104,7 +106,7 @@ class Fulfil:
 
     def cancel_write(self, reference: str, ref: str) -> Write:
         return Write(
-            name="cancellation",
+            name=CANCELLATION,
             effect_class=EffectClass.UNIQUE_KEY,
             reference=reference,
             fingerprint=f"cancel {ref}",
@@ -167,7 +169,7 @@ class Fulfil:
             reference=str(sale["channel_identifier"]),
             number=str(sale["number"] or ""),
             life=wire.LIVES.get(str(sale["state"]), "draft"),
-            components=wire.their_components(sale, lines) if lines else {},
+            components=_place(sale) | wire.their_components(sale, lines) if lines else {},
             stamp=str(sale["write_date"] or sale["create_date"]),
             problem="a channel exception holds the order" if sale["has_channel_exception"] else "",
         )
@@ -193,6 +195,11 @@ def connect(name: str, http: Http) -> Fulfil:
 def headers(token: str) -> dict[str, str]:
     """How a personal access token travels."""
     return {"X-API-KEY": token}
+
+
+def _place(sale: Mapping[str, Any]) -> dict[str, Value]:
+    """Where Fulfil put an order: a mapping that names the wrong channel or warehouse shows here."""
+    return {"channel": sale["channel"], "warehouse": sale["warehouse"]}
 
 
 def _batches(values: Sequence[str]) -> Iterator[list[str]]:

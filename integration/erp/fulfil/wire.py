@@ -5,6 +5,7 @@ From the channel guide (developers.fulfil.io, Creating orders): unit price is be
 price keeps (`unit_price_decimals` of the mapping) and that shipping lines become sale lines under their own identifier.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -165,7 +166,7 @@ def _line_components(identifier: str, sku: str, quantity: Value, net: Money) -> 
 
 SALE_FIELDS = (
     "channel_identifier", "number", "state", "currency.code", "untaxed_amount", "tax_amount", "total_amount",
-    "has_channel_exception", "write_date", "create_date", "channel",
+    "has_channel_exception", "write_date", "create_date", "channel", "warehouse",
 )  # fmt: skip
 LINE_FIELDS = ("sale", "channel_identifier", "product.code", "quantity", "unit_price", "amount")
 
@@ -210,18 +211,26 @@ def refusal(words: str, request: Mapping[str, Any], mapping_file: str) -> Reject
     """
     for row in [*request["sale_lines"], *request["shipping_lines"]]:
         for tax in row["tax_lines"]:
-            if tax["name"] in words and "tax" in words:
+            if f"{tax['name']} (tax)" in words:
                 key = f"{mapping_file}:[taxes] {tax['name']}"
                 return _refused("ORDER_TAX_UNMAPPED", key, f"Fulfil has no tax {tax['name']!r} at this rate", words)
         carrier = row.get("carrier_service_code")
-        if carrier and carrier in words:
+        if carrier and _names(words, carrier, "carrier"):
             key = f"{mapping_file}:[carriers] {carrier}"
             return _refused("ORDER_SHIPPING_UNMAPPED", key, f"Fulfil's channel has no carrier code {carrier!r}", words)
-        if row.get("sku") and str(row["sku"]) in words:
-            return _refused("ORDER_UNKNOWN_SKU", str(row["sku"]), f"Fulfil does not accept SKU {row['sku']}", words)
+        sku = str(row.get("sku") or "")
+        if sku and _names(words, sku, "sku|product|item|variant"):
+            # Not the SKU alone: an item that is there and refused must not release itself by being found.
+            return _refused("ORDER_UNKNOWN_SKU", f"{sku} refused", f"Fulfil does not accept SKU {sku}", words)
     return _refused(
         "ORDER_REJECTED_BY_ERP", "fulfil:create_order", "Fulfil refused the order; its words are attached", words
     )
+
+
+def _names(words: str, code: str, subjects: str) -> bool:
+    """Whether a message about one of the subjects names a code, whole."""
+    whole = re.search(rf"(?<![\w-]){re.escape(code)}(?![\w-])", words)
+    return whole is not None and re.search(subjects, words, re.IGNORECASE) is not None
 
 
 def _refused(type: str, cause: str, message: str, words: str) -> Rejected:

@@ -68,12 +68,13 @@ def _seal(tx: Transaction, world: World, job_id: int, content: bytes, *, same: b
         documents.put(tx, world.vault, job_id, "order", content, only_latest=True)
 
 
-def still_released(order: Order, mapping: Mapped, world: World) -> Callable[[], None]:
+def still_released(job: Job, order: Order, mapping: Mapped, world: World) -> Callable[[], None]:
     """Asked before a doubtful call is repeated: an order that was put on hold meanwhile is only looked up."""
 
     def ask() -> None:
         why = release.unreleased(order, mapping)
         if why:
+            job.then("held", why)
             raise NotReady(
                 f"the ERP does not have it, and {why}", until=world.store.now() + world.settings.reread_every
             )

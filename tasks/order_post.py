@@ -43,7 +43,7 @@ def post_order(job: Job, world: World) -> None:
     order, mapping, erp = orders.reread(job, world)
     items.require(world.store, erp, [line.sku for line in order.lines])
     draft = erp.compose(order, mapping)
-    released = orders.still_released(order, mapping, world)
+    released = orders.still_released(job, order, mapping, world)
     ref = world.effect(job, erp.order_write(draft), may_send=released, posted_version=job.row.source_version)
     job.then("posted", f"accepted by {erp.name} as {ref}; not yet proved", erp_ref=ref, posted_at=world.store.now())
 

@@ -247,7 +247,8 @@ def _wait(
     def due(tx: Any) -> None:
         ledger.park(tx, job, tx.now + until)
 
-    outcome = Outcome(job, word, note, {"reason": note}, counts=counts, acts=(due, *acts))
+    values = {"reason": note} if job.state is None else {"reason": note, "state": job.state}
+    outcome = Outcome(job, word, note, values, counts=counts, acts=(due, *acts))
     return _Fate(job, word, note, outcome)
 
 

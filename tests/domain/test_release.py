@@ -73,7 +73,7 @@ def test_every_combination_of_past_and_present_has_the_state_the_rule_names():
             continue
         case = (state, posted, answered, source, fact, version)
         assert got.state == want, case
-        assert got.reason, case
+        assert got.reason or got.state == "dead", case  # a dead order keeps the reason it has
         if posted is not None:
             assert got.connection == "fulfil", case
         seen.add(want)

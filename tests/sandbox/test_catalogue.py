@@ -45,7 +45,7 @@ def test_every_market_has_a_channel_of_its_currency_so_that_mapping_the_unmapped
     for market in shop.MARKETS.values():
         channel = shop.FULFIL_CHANNELS.get(market.id)
         assert channel is not None
-        assert channel is None or channel.currency == market.currency
+        assert channel.currency == market.currency
 
 
 def test_every_shipping_option_has_a_carrier_service():

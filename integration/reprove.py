@@ -51,13 +51,10 @@ def _hold_against_ledger(tx: Transaction, world: World, key: Key, standing: Stan
 
 
 def _phantom(tx: Transaction, world: World, job_id: int, key: Key, standing: Standing, connection: str) -> None:
-    rule = world.playbook.rule("ORDER_UNKNOWN_IN_CENTRA")
-    case = exceptions.Case(
-        type=rule.type,
-        cause=standing.reference,
-        message=f"{connection} has {standing.number or standing.ref} under our reference; {key} was never posted by us",
-        owner=rule.owner,
-        act_within=timedelta(minutes=rule.act_within_minutes),
+    case = world.case(
+        "ORDER_UNKNOWN_IN_CENTRA",
+        standing.reference,
+        f"{connection} has {standing.number or standing.ref} under our reference; {key} was never posted by us",
         instance=key.instance,
         connection=connection,
         job_id=job_id,

@@ -45,15 +45,12 @@ def _listen_for_heartbeats(tx: Transaction, world: World) -> None:
 def _open(
     tx: Transaction, world: World, type: str, cause: str, message: str, instance: str, row: lateness.Late | None
 ) -> None:
-    rule = world.playbook.rule(type)
     exceptions.open_case(
         tx,
-        exceptions.Case(
-            type=type,
-            cause=cause,
-            message=message,
-            owner=rule.owner,
-            act_within=timedelta(minutes=rule.act_within_minutes),
+        world.case(
+            type,
+            cause,
+            message,
             instance=instance,
             connection=(row.connection or "") if row else instance,
             job_id=row.id if row else None,

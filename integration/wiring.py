@@ -18,6 +18,7 @@ from integration.http import Http, Timeouts, Transport, new_session
 from integration.ports import ERP, Storefront, Write
 from integration.settings import Settings, SettingsError
 from integration.store import Store, documents, reference
+from integration.store.exceptions import Case
 from integration.store.ledger import Job
 from integration.vault import Vault, read_master_key
 from mappings import Mapping, Playbook, parse, playbook
@@ -128,6 +129,18 @@ class World:
             ),
             sleep=self.clock.sleep,
             point=self.point,
+        )
+
+    def case(self, type: str, cause: str, message: str, **about: Any) -> Case:
+        """A case as the playbook says: its owner, and how soon somebody must act."""
+        rule = self.playbook.rule(type)
+        return Case(
+            type=type,
+            cause=cause,
+            message=message,
+            owner=rule.owner,
+            act_within=timedelta(minutes=rule.act_within_minutes),
+            **about,
         )
 
     def effect(self, job: Job, write: Write, **terms: Any) -> str:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -101,14 +100,11 @@ def _open(tx: Transaction, world: World, letter: Letter) -> int | None:
     row = ledger.find(tx, letter.key) if letter.key else None
     if row is not None and (row.state in ledger.FINAL or exceptions.is_open(tx, row.id)):
         return None
-    rule = world.playbook.rule("DEAD_LETTER")
     where = f"order {row.number}" if row is not None else f"task {letter.task_id}"
-    case = exceptions.Case(
-        type="DEAD_LETTER",
-        cause=f"{letter.lane}: {letter.task}",
-        message=f"a message for {letter.task} in lane {letter.lane} died before any worker recorded why ({where})",
-        owner=rule.owner,
-        act_within=timedelta(minutes=rule.act_within_minutes),
+    case = world.case(
+        "DEAD_LETTER",
+        f"{letter.lane}: {letter.task}",
+        f"a message for {letter.task} in lane {letter.lane} died before any worker recorded why ({where})",
         instance=row.instance if row is not None else "",
         connection=(row.connection or "") if row is not None else "",
         job_id=row.id if row is not None else None,

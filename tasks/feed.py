@@ -90,16 +90,13 @@ def _run_once(reading: Reading, system: str, world: World) -> None:
 
 
 def _open_case(world: World, system: str, type: str, cause: str, message: str) -> None:
-    rule = world.playbook.rule(type)
     with world.store.write("feed.case") as tx:
         exceptions.open_case(
             tx,
-            exceptions.Case(
-                type=type,
-                cause=cause,
-                message=message,
-                owner=rule.owner,
-                act_within=timedelta(minutes=rule.act_within_minutes),
+            world.case(
+                type,
+                cause,
+                message,
                 connection=system,
             ),
         )

@@ -268,13 +268,10 @@ def _unavailable(job: Job, error: Unavailable, world: World, retries: int) -> _F
 
 def outage(error: Unavailable, world: World) -> Callable[[Any], None]:
     """An act that opens the one case of a connection that is down or refuses our credentials."""
-    rule = world.playbook.rule(error.connection_wide)
-    case = exceptions.Case(
-        type=error.connection_wide,
-        cause=error.system,
-        message=str(error),
-        owner=rule.owner,
-        act_within=timedelta(minutes=rule.act_within_minutes),
+    case = world.case(
+        error.connection_wide,
+        error.system,
+        str(error),
         connection=error.system,
     )
 
@@ -297,12 +294,10 @@ def _dead(job: Job, error: Rejected, world: World, died: Exception | None = None
         sealed = None
         if error.evidence:
             sealed = documents.put(tx, world.vault, job.id, "evidence", error.evidence.encode("utf-8", "replace"))
-        case = exceptions.Case(
-            type=error.type,
-            cause=error.cause,
-            message=str(error),
-            owner=rule.owner,
-            act_within=timedelta(minutes=rule.act_within_minutes),
+        case = world.case(
+            error.type,
+            error.cause,
+            str(error),
             instance=job.key.instance,
             connection=told["connection"] or "",
             job_id=job.id,

@@ -226,6 +226,7 @@ def evidence(world: World, exception_id: int, actor: str) -> str:
         if row.document_id is None:
             raise CaseworkError(f"exception {exception_id} keeps no words of another system")
         content = documents.by_id(tx, world.vault, row.document_id)
+        exceptions.note(tx, exception_id, actor, "evidence opened")
         _audit(tx, actor, "evidence opened", exception_id, "")
     return content.decode("utf-8", "replace")
 

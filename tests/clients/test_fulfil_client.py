@@ -173,11 +173,17 @@ def test_a_key_taken_at_the_same_moment_is_looked_up_and_not_refused(fulfil, wir
         fulfil.order_write(draft()).send()
 
 
-@pytest.mark.parametrize(("status", "type"), [(403, "CONNECTION_AUTH"), (404, "SCHEMA_CHANGE"), (405, "SCHEMA_CHANGE")])
+@pytest.mark.parametrize(("status", "type"), [(403, "CONNECTION_AUTH"), (405, "SCHEMA_CHANGE")])
 def test_other_refusals_are_not_about_this_order(fulfil, wire, status, type):
     error = refuse(fulfil, wire, "no", status)
     assert error.type == type
     assert error.cause == "fulfil:sale.channel.create_order"
+
+
+def test_a_channel_that_is_not_there_is_a_fault_of_the_mapping(fulfil, wire):
+    error = refuse(fulfil, wire, "no", 404)
+    assert error.type == "ORDER_MARKET_UNMAPPED"
+    assert "channel" in error.cause
 
 
 def test_a_429_about_the_page_is_a_changed_contract(fulfil, wire):

@@ -140,3 +140,19 @@ def test_a_diagnosis_leaves_no_trace_in_the_breakers() -> None:
 
 def test_both_redis_schemes_bury_their_dead() -> None:
     assert {TRANSPORT_ALIASES[scheme] for scheme in ("redis", "rediss")} == {"tasks.redis_lanes:Transport"}
+
+
+def test_a_market_mapped_to_a_channel_that_does_not_exist_is_a_fault_of_the_mapping() -> None:
+    stage = Stage()
+    text = (MAPPINGS / "fulfil.toml").read_text()
+    wrong = text.replace("channel = 1 ", "channel = 99 ", 1)
+    assert wrong != text
+    stage.apply(wrong)
+    number = stage.order()
+    stage.hint(number)
+    stage.work()
+    (case,) = stage.open_cases()
+    assert (case.type, case.cause) == ("ORDER_MARKET_UNMAPPED", "fulfil.toml:[markets] channel 99")
+    stage.apply(text)
+    stage.sweep(3)
+    assert stage.row(number).state == "proven"

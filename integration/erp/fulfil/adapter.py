@@ -89,6 +89,10 @@ class Fulfil:
                 "sale.channel", "create_order", [draft.request["channel"], request], lane="orders", writes=True
             )
         except UserError as error:
+            if error.status == 404:
+                channel = draft.request["channel"]
+                cause = f"{draft.request['file']}:[markets] channel {channel}"
+                raise Rejected("ORDER_MARKET_UNMAPPED", cause, f"Fulfil has no channel {channel}") from error
             if "unique" in error.words.lower():
                 raise Unknown("Fulfil says our order exists already") from error
             raise wire.refusal(error.words, request, str(draft.request["file"])) from error

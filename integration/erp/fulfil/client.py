@@ -96,7 +96,7 @@ class FulfilClient:
     def _refused(self, what: str, refused: Refused, *, writes: bool) -> Exception:
         """A read that is forbidden concerns the connection; a write may be forbidden for one channel alone."""
         words = words_of(refused.document) or refused.text
-        if refused.status in (400, 409, 422):
+        if refused.status in (400, 409, 422) or (refused.status == 404 and writes):
             return UserError(refused.status, words)
         if refused.status == 403 and not writes:
             self.http.gate.unauthorised()

@@ -115,10 +115,6 @@ class Store:
                     statement.replace("%", "%%") if self.engine.dialect.name == "postgresql" else statement
                 )
 
-    def forget_connections(self) -> None:
-        """Drop pooled connections without closing them: a forked child must not share its parent's."""
-        self.engine.dispose(close=False)
-
     def close(self) -> None:
         self.engine.dispose()
 

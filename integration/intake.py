@@ -164,9 +164,9 @@ def _after_new_items(world: World, connection: str) -> list[Key]:
         return []
     found = world.erp(connection).items(wanted)
     there = [sku for sku, ref in found.items() if ref is not None]
+    if not there:
+        return []
     with world.store.write("release.items") as tx:
         reference.put_items(tx, connection, found)
-        if not there:
-            return []
         waiting = exceptions.jobs_waiting_for(tx, ["ORDER_UNKNOWN_SKU"], connection, causes=there)
         return ledger.wake(tx, waiting, "release", f"released: {connection} has the missing item now")

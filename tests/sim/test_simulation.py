@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sim.sim_batch import Totals, batch, regressions
+from sim.sim_batch import batch, regressions
 from sim.sim_run import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -26,14 +26,19 @@ def test_every_order_ends_exactly_once_or_in_one_exception_whatever_happens(numb
     totals = batch(range(number * BATCH, (number + 1) * BATCH))
     print(totals.table())
     assert not totals.violations, totals.table()
-    assert_that_it_was_hard(totals)
-
-
-def assert_that_it_was_hard(totals: Totals) -> None:
-    """A fault that never fired, and a seam where nobody was killed, have not been tested."""
-    assert totals.never_fired == []
-    assert totals.never_crashed_at == []
     assert totals.proofs > totals.orders / 4
+    UNTRIED.append({*totals.never_fired, *totals.never_crashed_at})
+    if number == BATCHES - 1:
+        assert_that_it_was_hard()
+
+
+UNTRIED: list[set[str]] = []
+"""What each batch of this run left untried: a fault that never fired, a seam where nobody was killed."""
+
+
+def assert_that_it_was_hard() -> None:
+    """What no batch of the run tried has not been tested."""
+    assert set.intersection(*UNTRIED) == set()
 
 
 @pytest.mark.timeout(120)  # two interpreters start beside us

@@ -255,6 +255,7 @@ class Simulation:
 
     def _heal(self) -> float:
         """End all faults and wait until all is well. Returns how long the last complaint stood."""
+        self.passed_in_chaos = self.scheduler.passed.copy()
         self.swarm.calm()
         self.weather.clear()
         for actor in self.disturbers:
@@ -285,7 +286,8 @@ class Simulation:
         self.sql.rollback()
         result.orders, result.seconds, result.steps = len(self.centra.orders), self.scheduler.now, self.scheduler.steps
         result.trace, result.fired = self.scheduler.trace, self.swarm.fired
-        result.passed, result.crashed_at = self.scheduler.passed, self.scheduler.crashed_at
+        result.passed = getattr(self, "passed_in_chaos", self.scheduler.passed)
+        result.crashed_at = self.scheduler.crashed_at
         result.proofs, result.zombies = self.invariants.proofs, self.invariants.zombies
         result.states = Counter(dict(self.sql.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall()))
         counted = "SELECT type, count(*) FROM exception WHERE state <> 'resolved' GROUP BY type"

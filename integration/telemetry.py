@@ -27,7 +27,6 @@ def configure(settings: Settings, *, level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
     )
     lines = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,

@@ -14,6 +14,16 @@ from integration.store import Store, effects, ledger
 from integration.store.ledger import Job
 
 
+def in_doubt(kind: str) -> str:
+    """The case of a document of this kind whose writing may or may not have happened."""
+    return "ORDER_IN_DOUBT" if kind == "order" else "EFFECT_IN_DOUBT"
+
+
+def duplicate(kind: str) -> str:
+    """The case of a document of this kind that another system has more than once."""
+    return "ORDER_DUPLICATE_SUSPECT" if kind == "order" else "EFFECT_DUPLICATE_SUSPECT"
+
+
 def perform(
     store: Store,
     job: Job,
@@ -74,15 +84,15 @@ def _standing(store: Store, job: Job, write: Write) -> str | None:
     found = write.find() if write.effect_class is not EffectClass.BLIND else []
     if len(found) > 1:
         raise Rejected(
-            "ORDER_DUPLICATE_SUSPECT",
+            duplicate(job.key.kind),
             f"{write.reference} found {len(found)} times",
-            f"the ERP has {len(found)} documents under {write.reference}: {', '.join(found)}",
+            f"there are {len(found)} documents under {write.reference}: {', '.join(found)}",
         )
     if found:
         return _answered(store, job, write, found[0])
     if write.effect_class is EffectClass.BLIND:
-        message = f"the {write.name} was sent and never answered, and the ERP offers no way to look it up"
-        raise Rejected("ORDER_IN_DOUBT", f"{write.name} in doubt", message)
+        message = f"the {write.name} was sent and never answered, and the other side offers no way to look it up"
+        raise Rejected(in_doubt(job.key.kind), f"{write.name} in doubt", message)
     if row.unknown_until is not None and row.unknown_until > now:
         raise NotReady(
             f"an earlier call for the {write.name} is in doubt; until {row.unknown_until:%H:%M:%S} UTC its absence proves "
@@ -120,8 +130,8 @@ def _answered(store: Store, job: Job, write: Write, ref: str) -> str:
         stands = effects.answer(tx, job.id, write.name, ref)
     if stands != ref:
         raise Rejected(
-            "ORDER_DUPLICATE_SUSPECT",
+            duplicate(job.key.kind),
             f"{write.reference} twice",
-            f"the ERP has both {stands} and {ref} under {write.reference}",
+            f"there are both {stands} and {ref} under {write.reference}",
         )
     return stands

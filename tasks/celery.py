@@ -23,11 +23,35 @@ app = Celery("tasks")
 app.config_from_object("celeryconfig")
 log = structlog.get_logger()
 
-CHAINS = {"take": ("take", "post", "prove"), "post": ("post", "prove"), "prove": ("prove",), "cancel": ("cancel",)}
-"""Which links a ring publishes: the fast path from there on. Where a chain breaks off, the sweeper rings what is due."""
+_ORDER = {"take": ("take", "post", "prove"), "post": ("post", "prove"), "prove": ("prove",), "cancel": ("cancel",)}
+_SHIPMENT = ("take", "create", "capture", "complete", "prove")
 
-TASKS = {name: f"orders.{name}_order" for name in ("take", "post", "prove", "cancel")}
+CHAINS: dict[tuple[str, str], tuple[str, ...]] = {
+    **{("order", link): chain for link, chain in _ORDER.items()},
+    **{("shipment", link): _SHIPMENT[place:] for place, link in enumerate(_SHIPMENT)},
+    **{("return", link): (link,) for link in ("take", "open", "complete", "cancel")},
+    **{("refund", link): chain for link, chain in _ORDER.items() if link != "cancel"},
+    ("stock", "take"): ("take", "push", "prove"),
+    ("stock", "push"): ("push", "prove"),
+    ("stock", "prove"): ("prove",),
+    ("day", "reconcile"): ("reconcile", "settle", "report"),
+    ("day", "settle"): ("settle", "report"),
+    ("day", "report"): ("report",),
+}
+"""Which links a ring publishes, by kind of document: the fast path from there on. Where a chain breaks off, the sweeper
+rings what is due."""
 
+TASKS: dict[tuple[str, str], str] = {
+    **{("order", link): f"orders.{link}_order" for link in ("take", "post", "prove", "cancel")},
+    ("shipment", "take"): "shipments.take_dispatch",
+    **{("shipment", link): f"shipments.{link}_shipment" for link in ("create", "capture", "complete", "prove")},
+    **{("return", link): f"returns.{link}_return" for link in ("take", "open", "complete", "cancel")},
+    ("refund", "take"): "finance.take_refund",
+    **{("refund", link): f"finance.{link}_memo" for link in ("post", "prove")},
+    **{("stock", link): f"stock.{link}_levels" for link in ("take", "push", "prove")},
+    **{("day", link): f"finance.{link}_day" for link in ("reconcile", "settle", "report")},
+}
+"""The task of each link; a house test holds it against the links that there are."""
 
 DEAF_FOR = 5.0
 """Seconds without a ring after one that nobody heard: a thousand keys must not wait for a broker one by one."""
@@ -38,7 +62,8 @@ def ring(link: str, key: Key) -> None:
     """Publish a chain for a key, best effort: the row is the job, so a broker that is away only costs a sweep."""
     if time.monotonic() < _deaf["until"]:
         return
-    links = [app.signature(TASKS[name], args=tuple(key), immutable=True) for name in CHAINS[link]]
+    names = [TASKS[key.kind, name] for name in CHAINS[key.kind, link]]
+    links = [app.signature(name, args=tuple(key), immutable=True) for name in names]
     try:
         (chain(*links) if len(links) > 1 else links[0]).apply_async(retry=False)
     except (OperationalError, LimitExceeded, OSError) as error:

@@ -44,8 +44,8 @@ def feed(
     def register(function: Feed) -> Feed:
         reading = Reading(function.__name__, function, every, systems)
         FEEDS[reading.name] = reading
-        TASKS[reading.name] = f"{lane}.{reading.name}"
-        CHAINS[reading.name] = (reading.name,)
+        TASKS["feed", reading.name] = f"{lane}.{reading.name}"
+        CHAINS["feed", reading.name] = (reading.name,)
 
         @app.task(name=f"{lane}.{reading.name}", bind=True, throws=(LockstepError,), max_retries=0)
         def task(self: Task, system: str, kind: str, slot: str) -> None:

@@ -20,6 +20,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from integration.budget import OUTAGE_TYPES
 from integration.domain.order import Key
+from integration.effects import in_doubt
 from integration.errors import LeaseLost, LockstepError, NotReady, Rejected, Unavailable, Unknown
 from integration.store import StoreDown, documents, exceptions, ledger, spending
 from integration.store.ledger import Job, Outcome
@@ -38,7 +39,16 @@ PAGE_REFUSED_FOR = timedelta(minutes=5)
 READS_AGAIN = "verified: the same read is answered again"
 SOON = timedelta(seconds=1)
 FIRST_LINKS = ("take", "post")
-"""Links that others of the chain wait for."""
+"""Links that others of an order's chain wait for."""
+STALLED = {
+    "order": "ORDER_STALLED",
+    "shipment": "SHIPMENT_NOT_ACKED",
+    "return": "RETURN_STALLED",
+    "refund": "CREDIT_MISSING",
+    "stock": "STOCK_PUSH_STALE",
+    "day": "SCHEDULE_MISSED",
+}
+"""What a document is a case of when the other side gives no answer again and again."""
 ASK_AGAIN = timedelta(seconds=5)
 """How soon an unknown outcome is looked up."""
 
@@ -68,6 +78,7 @@ class Page(list[Job]):
 class Link:
     """A link and its terms. `worth_it` may say, before anything is claimed, that a fuller page is to be waited for."""
 
+    kind: str
     name: str
     lane: str
     page: int
@@ -75,17 +86,22 @@ class Link:
     worth_it: Callable[[Key, World], bool]
 
 
-LINKS: dict[str, Link] = {}
+LINKS: dict[tuple[str, str], Link] = {}
+"""Every link, by the kind of document it works on and its verb."""
 
 
 def step(
-    lane: str, *, page: int = 1, worth_it: Callable[[Key, World], bool] = lambda key, world: True
+    lane: str,
+    *,
+    kind: str = "order",
+    page: int = 1,
+    worth_it: Callable[[Key, World], bool] = lambda key, world: True,
 ) -> Callable[[Callable[[Any, World], None]], Callable[[Any, World], None]]:
-    """Make a function a link of a lane: a Celery task `<lane>.<function>` that takes a key."""
+    """Make a function a link: a Celery task `<lane>.<function>` that takes a key. The link's name is its first verb."""
 
     def register(function: Callable[[Any, World], None]) -> Callable[[Any, World], None]:
-        link = Link(function.__name__.split("_")[0], lane, page, function, worth_it)
-        LINKS[link.name] = link
+        link = Link(kind, function.__name__.split("_")[0], lane, page, function, worth_it)
+        LINKS[kind, link.name] = link
 
         @app.task(name=f"{lane}.{function.__name__}", bind=True, throws=(LockstepError,), max_retries=MOST_RETRIES)
         def task(self: Task, instance: str, kind: str, number: str) -> None:
@@ -140,7 +156,12 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
 
 def _knock_again(link: Link, key: Key, world: World, retries: int) -> Verdict:
     """Nothing to do here, unless somebody's page holds the row right now: then the chain must not run past it."""
-    if link.name in FIRST_LINKS and retries < MOST_RETRIES and ledger.is_held(world.store, key):
+    if (
+        link.kind == "order"
+        and link.name in FIRST_LINKS
+        and retries < MOST_RETRIES
+        and ledger.is_held(world.store, key)
+    ):
         return Verdict(retry_in=SOON)
     return Verdict()
 
@@ -175,7 +196,8 @@ def _work(link: Link, page: Page, world: World) -> None:
 
 def _system(link: Link, page: Page) -> str:
     """Whom a page was asked of: the storefront by its instance, an ERP by its connection."""
-    return page[0].key.instance if link.name == "take" else str(page[0].row.connection)
+    asks_storefront = link.name == "take" and link.kind in ("order", "return", "refund")
+    return page[0].key.instance if asks_storefront else str(page[0].row.connection)
 
 
 def _refused_page(error: Rejected, system: str) -> Unavailable:
@@ -223,7 +245,7 @@ def _sort(link: Link, job: Job, error: Exception | None, world: World, retries: 
         return _unavailable(job, error, world, retries)
     if isinstance(error, Unknown):
         if job.row.attempts + 1 >= MOST_ATTEMPTS:
-            return _dead(job, Rejected("ORDER_IN_DOUBT", f"{link.name} in doubt", str(error)), world)
+            return _dead(job, Rejected(in_doubt(job.key.kind), f"{link.name} in doubt", str(error)), world)
         return _wait(job, "unknown", error, until=ASK_AGAIN, counts=True)
     if isinstance(error, Rejected):
         return _dead(job, error, world)
@@ -256,7 +278,7 @@ def _unavailable(job: Job, error: Unavailable, world: World, retries: int) -> _F
     """Wait as told; without being told, longer every time. A connection-wide outage opens one case for the connection."""
     counts = error.retry_after is None
     if counts and job.row.attempts + 1 >= MOST_ATTEMPTS:
-        return _dead(job, Rejected("ORDER_STALLED", f"{error.system} gives no answer", str(error)), world)
+        return _dead(job, Rejected(STALLED[job.key.kind], f"{error.system} gives no answer", str(error)), world)
     backoff = min(2 ** (job.row.attempts + 1), 300) * world.chance.uniform(0.5, 1.0)
     wait = error.retry_after if error.retry_after is not None else timedelta(seconds=backoff)
     acts = (outage(error, world),) if error.connection_wide else ()

@@ -141,11 +141,11 @@ class Stage:
             if not self.queue:
                 return
             name, key = self.queue.popleft()
-            for link in CHAINS[name]:
+            for link in CHAINS[key.kind, name]:
                 if link in feed.FEEDS:
                     feed.run_feed(feed.FEEDS[link], key.instance, self.world)
                 else:
-                    step.run(step.LINKS[link], key, self.world, task_id=f"{link}-{key.number}")
+                    step.run(step.LINKS[key.kind, link], key, self.world, task_id=f"{link}-{key.number}")
         raise AssertionError("the queue never empties")
 
     def sweep(self, times: int = 1, every: float = 30.0) -> None:

@@ -19,15 +19,58 @@ from integration.store.tables import arrival, attempt, job
 FINAL = ("observed", "proven", "cancelled", "closed")
 """States in which nothing is left to do until a new hint; `closed` was closed by a person and stays so."""
 
-OPEN = ("seen", "held", "ready", "posted", "cancelling", "dead")
+OPEN = ("seen", "held", "ready", "created", "captured", "posted", "opened", "received", "cancelling", "dead")
 
-DUE: dict[str, ColumnElement[bool]] = {
-    "take": or_(job.c.dirty_seq > job.c.clean_seq, job.c.state == "held"),
-    "post": and_(job.c.state == "ready", job.c.dirty_seq == job.c.clean_seq),
-    "prove": job.c.state == "posted",
-    "cancel": job.c.state == "cancelling",
+_UNREAD = or_(job.c.dirty_seq > job.c.clean_seq, job.c.state == "held")
+
+
+def _read_and(state: str) -> ColumnElement[bool]:
+    return and_(job.c.state == state, job.c.dirty_seq == job.c.clean_seq)
+
+
+LIVES: dict[str, dict[str, ColumnElement[bool]]] = {
+    "order": {
+        "take": _UNREAD,
+        "post": _read_and("ready"),
+        "prove": job.c.state == "posted",
+        "cancel": job.c.state == "cancelling",
+    },
+    "shipment": {
+        "take": _UNREAD,
+        "create": _read_and("ready"),
+        "capture": job.c.state == "created",
+        "complete": job.c.state == "captured",
+        "prove": job.c.state == "posted",
+    },
+    "return": {
+        "take": _UNREAD,
+        "open": _read_and("ready"),
+        "complete": job.c.state == "received",
+        "cancel": job.c.state == "cancelling",
+    },
+    "refund": {"take": _UNREAD, "post": _read_and("ready"), "prove": job.c.state == "posted"},
+    "stock": {"take": _UNREAD, "push": job.c.state == "ready", "prove": job.c.state == "posted"},
+    "day": {"reconcile": _UNREAD, "settle": job.c.state == "ready", "report": job.c.state == "posted"},
 }
-"""What each link may claim, besides being past its `not_before` and free of a living lease."""
+"""The life of each kind of document: which rows each of its links may claim, besides being past their `not_before` and
+free of a living lease. The first link of a kind reads; it comes before all others."""
+
+LANE_OF = {
+    "order": "orders",
+    "shipment": "shipments",
+    "return": "returns",
+    "stock": "stock",
+    "refund": "finance",
+    "day": "finance",
+}
+
+
+def _due_of(kinds: Iterable[str]) -> ColumnElement[bool]:
+    return or_(*(and_(job.c.kind == kind, or_(*LIVES[kind].values())) for kind in kinds))
+
+
+DUE = _due_of(LIVES)
+"""Rows with anything left to do, whoever may do it and when."""
 
 
 @dataclass
@@ -65,26 +108,26 @@ class Job:
         self.acts.append(act)
 
 
-def mark(store: Store, keys: Iterable[Key], source: str, *, lane: str = "orders", rung: bool = False) -> list[Key]:
+def mark(store: Store, keys: Iterable[Key], source: str, *, rung: bool = False, **known: Any) -> list[Key]:
     """Note that something may have happened to these documents. Returns the keys once each; idempotent and cheap.
 
-    `rung` when the caller rings them right away: the sweeper then waits a while before it does.
+    `rung` when the caller rings them right away: the sweeper then waits a while before it does. `known` are columns of
+    rows that are new to us, as a feed knows them before the document is read (`connection`, `order_number`).
     """
     with store.write("mark") as tx:
-        return mark_in(tx, keys, source, lane=lane, rung=rung)
+        return mark_in(tx, keys, source, rung=rung, **known)
 
 
-def mark_in(
-    tx: Transaction, keys: Iterable[Key], source: str, *, lane: str = "orders", rung: bool = False
-) -> list[Key]:
+def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, rung: bool = False, **known: Any) -> list[Key]:
     """`mark` inside a transaction that has more to say."""
     unique = sorted(set(keys), key=lambda k: (k.instance, k.kind, len(k.number), k.number))  # as they were placed
     if not unique:
         return []
     now = tx.now
     rows = [
-        {"instance": k.instance, "kind": k.kind, "number": k.number, "lane": lane, "state": "seen"}
+        {"instance": k.instance, "kind": k.kind, "number": k.number, "lane": LANE_OF[k.kind], "state": "seen"}
         | {"dirty_seq": 1, "clean_seq": 0, "first_seen_at": now, "changed_at": now, "rung_at": now if rung else None}
+        | known
         for k in unique
     ]
     insert = tx.insert(job).values(rows)
@@ -105,10 +148,11 @@ def mark_in(
     return unique
 
 
-def _due(link: str, now: datetime) -> ColumnElement[bool]:
+def _due(link: str, kind: str, now: datetime) -> ColumnElement[bool]:
     """Rows a link may claim now. A hint overrides the waiting time of a held row, never that of a failing one."""
     return and_(
-        DUE[link],
+        job.c.kind == kind,
+        LIVES[kind][link],
         or_(job.c.not_before.is_(None), job.c.not_before <= now),
         or_(job.c.until.is_(None), job.c.until <= now),
     )
@@ -121,7 +165,7 @@ def _is(key: Key) -> ColumnElement[bool]:
 def is_due(store: Store, link: str, key: Key) -> bool:
     """Whether there is anything to claim: a look that takes no lock, for the many knocks on doors that were opened."""
     with store.read() as tx:
-        return tx.scalar(select(job.c.id).where(_is(key), _due(link, tx.now))) is not None
+        return tx.scalar(select(job.c.id).where(_is(key), _due(link, key.kind, tx.now))) is not None
 
 
 def is_held(store: Store, key: Key) -> bool:
@@ -134,7 +178,7 @@ def another(store: Store, link: str, key: Key) -> Key | None:
     """Another row of the same instance that is due for a link: what a full page left behind."""
     with store.read() as tx:
         wanted = select(job.c.instance, job.c.kind, job.c.number).where(
-            _due(link, tx.now), job.c.instance == key.instance
+            _due(link, key.kind, tx.now), job.c.instance == key.instance
         )
         row = tx.execute(wanted.order_by(job.c.id).limit(1)).one_or_none()
         return Key(*row) if row else None
@@ -146,13 +190,13 @@ def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
     """
     with store.read() as tx:
         now = tx.now
-        own = select(job.c.connection).where(_is(key), _due("prove", now)).scalar_subquery()
+        own = select(job.c.connection).where(_is(key), _due("prove", "order", now)).scalar_subquery()
         free = or_(job.c.not_before.is_(None), job.c.not_before <= now)
         counted = select(
             func.count().filter(job.c.state == "ready"),
             func.count().filter(job.c.state == "posted"),
             func.min(job.c.posted_at).filter(job.c.state == "posted"),
-        ).where(job.c.connection == own, job.c.state.in_(("ready", "posted")), free)
+        ).where(job.c.connection == own, job.c.kind == "order", job.c.state.in_(("ready", "posted")), free)
         unposted, posted, oldest = tx.execute(counted).one()
         return bool(posted) and (not unposted or posted >= page or oldest is None or now - oldest >= patience)
 
@@ -165,7 +209,7 @@ def claim(store: Store, link: str, key: Key, *, owner: str, task_id: str, lease:
     """
     with store.write(f"claim.{link}") as tx:
         now = tx.now
-        due = _due(link, now)
+        due = _due(link, key.kind, now)
         columns = select(job.c.id, job.c.connection, job.c.owner)
         own = tx.execute(columns.where(_is(key), due).with_for_update(skip_locked=True)).one_or_none()
         if own is None:
@@ -173,7 +217,7 @@ def claim(store: Store, link: str, key: Key, *, owner: str, task_id: str, lease:
         found = [own]
         if page > 1:
             beside = columns.where(due, job.c.instance == key.instance, job.c.id != own.id)
-            if link == "prove":
+            if link == "prove" or key.kind != "order":
                 beside = beside.where(job.c.connection == own.connection)
             found += tx.execute(beside.order_by(job.c.id).limit(page - 1).with_for_update(skip_locked=True)).all()
         until = now + lease
@@ -271,11 +315,7 @@ def _settle_one(tx: Transaction, settled: Outcome) -> bool:
 
 
 _LINK_OF = case(
-    (job.c.dirty_seq > job.c.clean_seq, "take"),
-    (job.c.state == "held", "take"),
-    (job.c.state == "ready", "post"),
-    (job.c.state == "posted", "prove"),
-    (job.c.state == "cancelling", "cancel"),
+    *[(and_(job.c.kind == kind, due), link) for kind, links in LIVES.items() for link, due in links.items()],
     else_="",
 )
 
@@ -283,7 +323,7 @@ _LINK_OF = case(
 def _ringable(lane: str, now: datetime) -> list[ColumnElement[bool]]:
     return [
         job.c.lane == lane,
-        or_(*DUE.values()),
+        _due_of(kind for kind, its_lane in LANE_OF.items() if its_lane == lane),
         or_(job.c.not_before.is_(None), job.c.not_before <= now),
         or_(job.c.until.is_(None), job.c.until <= now),
     ]
@@ -321,6 +361,7 @@ def restless(store: Store, instance: str, *, read_before: timedelta, limit: int)
             select(job.c.instance, job.c.kind, job.c.number)
             .where(
                 job.c.instance == instance,
+                job.c.kind == "order",
                 job.c.closed_at.is_(None),
                 job.c.state.not_in(("observed", "closed")),
                 job.c.dirty_seq == job.c.clean_seq,
@@ -399,9 +440,10 @@ def unseen(tx: Transaction, instance: str, kind: str, stamps: Mapping[str, str])
     return [Key(instance, kind, number) for number in stamps if number not in known]
 
 
-def note_read(tx: Transaction, instance: str, numbers: Collection[str]) -> None:
+def note_read(tx: Transaction, instance: str, numbers: Collection[str], *, kind: str = "order") -> None:
     """These documents were asked after and had not changed."""
-    tx.execute(update(job).where(job.c.instance == instance, job.c.number.in_(list(numbers))).values(read_at=tx.now))
+    these = (job.c.instance == instance, job.c.kind == kind, job.c.number.in_(list(numbers)))
+    tx.execute(update(job).where(*these).values(read_at=tx.now))
 
 
 def cancel_again(tx: Transaction, job_id: int, connection: str, ref: str) -> None:

@@ -67,7 +67,10 @@ def _job() -> Column[Any]:
     return Column("job_id", _Id, ForeignKey("job.id"), nullable=False)
 
 
-STATES = ("seen", "held", "observed", "ready", "posted", "proven", "cancelling", "cancelled", "dead", "closed")
+STATES = (
+    *("seen", "held", "observed", "ready", "created", "captured", "posted", "opened", "received", "proven"),
+    *("cancelling", "cancelled", "dead", "closed"),
+)
 
 job = Table(
     "job",
@@ -100,9 +103,11 @@ job = Table(
     Column(
         "erp_stamp", String(40), nullable=False, server_default="", comment="the ERP's last-changed stamp when proved"
     ),
+    Column("order_number", String(64), comment="the order that a shipment, return or refund belongs to"),
     Column("market", String(128), nullable=False, server_default=""),
     Column("currency", String(3)),
     Column("total_minor", BigInteger),
+    Column("occurred_at", Instant, comment="when it happened in the world: placed, dispatched, refunded"),
     Column("first_seen_at", Instant, nullable=False),
     Column("released_at", Instant),
     Column("posted_at", Instant),
@@ -112,6 +117,8 @@ job = Table(
     UniqueConstraint("instance", "kind", "number"),
     CheckConstraint(f"state in {STATES}", name="state"),
     Index("ix_job_due", "lane", "state", "not_before"),
+    Index("ix_job_order_number", "instance", "order_number"),
+    Index("ix_job_occurred_at", "connection", "kind", "occurred_at"),
     Index("ix_job_until", "until"),
 )
 
@@ -301,6 +308,65 @@ breaker = Table(
     Column("closed_until", Instant, comment="no call before this instant: throttled or open"),
     Column("open_since", Instant),
     Column("why", String(32), nullable=False, server_default=""),
+)
+
+unit = Table(
+    "unit",
+    metadata,
+    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("sku", String(128), primary_key=True, comment="a component where the line was a bundle"),
+    Column("quantity", Integer, nullable=False, comment="pieces ordered, dispatched or returned"),
+    Index("ix_unit_sku", "sku"),
+)
+
+variant = Table(
+    "variant",
+    metadata,
+    Column("instance", String(64), primary_key=True),
+    Column("sku", String(128), primary_key=True),
+    Column("ref", String(64), nullable=False, comment="the storefront's own address of the SKU, opaque to us"),
+    Column("at", Instant, nullable=False),
+)
+
+level = Table(
+    "level",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("sku", String(128), primary_key=True),
+    Column("dirty_seq", Integer, nullable=False, comment="hints so far"),
+    Column("clean_seq", Integer, nullable=False, comment="hints that the figure has answered"),
+    Column("urgency", Integer, nullable=False, server_default="0", comment="lower goes first: units left when hinted"),
+    Column("figure", Integer, comment="the ERP's figure as last read"),
+    Column("figure_at", Instant, comment="our clock before it was asked; an older reading never replaces a newer"),
+    Column("known", Integer, comment="units of open orders that the figure has deducted already"),
+    Column("unposted", Integer, comment="units sold that the figure has not deducted"),
+    Column("buffer", Integer, comment="units held back"),
+    Column("allocated", Integer, comment="what the storefront had allocated in the same breath"),
+    Column("desired", Integer, comment="sellable units"),
+    Column("pushed", Integer, comment="the number sent, in the connection's quantity type"),
+    Column("pushed_at", Instant),
+    Column("pushed_figure_at", Instant, comment="the figure_at of what was sent; never goes back"),
+    Column("shown", Integer, comment="free to allocate in the storefront, as read back"),
+    Column("shown_at", Instant),
+    Column("changed_at", Instant, nullable=False),
+    Index("ix_level_dirty", "connection", "urgency"),
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True, comment="business day in the connection's time zone, 2026-05-04"),
+    Column("market", String(128), primary_key=True),
+    Column("kind", String(16), primary_key=True, comment="orders, shipments, refunds"),
+    Column("currency", String(3), primary_key=True),
+    Column("storefront_count", Integer, nullable=False),
+    Column("storefront_minor", BigInteger, nullable=False),
+    Column("erp_count", Integer, nullable=False),
+    Column("erp_minor", BigInteger, nullable=False),
+    Column("explained", Text, nullable=False, server_default="", comment="JSON: the documents that differ, and why"),
+    Column("settled", Boolean, nullable=False, comment="equal, or every difference has its class"),
+    Column("at", Instant, nullable=False),
 )
 
 item = Table(

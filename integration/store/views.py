@@ -118,7 +118,7 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
     """
     now, dirty = tx.now, job.c.dirty_seq > job.c.clean_seq
     rests, held = job.c.not_before > now, job.c.until > now
-    due = and_(or_(*DUE.values()), or_(job.c.not_before.is_(None), ~rests), or_(job.c.until.is_(None), ~held))
+    due = and_(DUE, or_(job.c.not_before.is_(None), ~rests), or_(job.c.until.is_(None), ~held))
     hinted = select(func.max(arrival.c.last_at)).where(arrival.c.job_id == job.c.id).scalar_subquery()
     since = case(
         (job.c.read_at.is_(None), job.c.first_seen_at),
@@ -126,7 +126,7 @@ def lanes(tx: Transaction) -> list[Row[Any]]:
         (job.c.not_before > job.c.changed_at, job.c.not_before),
         else_=job.c.changed_at,
     )
-    counted = {"due": due, "working": held, "resting": and_(or_(*DUE.values()), rests), "dead": job.c.state == "dead"}
+    counted = {"due": due, "working": held, "resting": and_(DUE, rests), "dead": job.c.state == "dead"}
     return list(
         tx.execute(
             select(

@@ -37,7 +37,7 @@ class SimBroker:
 
     def ring(self, link: str, key: Key) -> None:
         """What a world's `ring` does: publish the chain that begins with a link."""
-        self.publish(Message(CHAINS[link], key, f"task-{next(self._ids)}"))
+        self.publish(Message(CHAINS[key.kind, link], key, f"task-{next(self._ids)}"))
 
     def go_on(self, message: Message) -> None:
         """The next link of a chain whose first has succeeded."""

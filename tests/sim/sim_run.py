@@ -207,7 +207,7 @@ class Simulation:
         if name in feed.FEEDS:
             feed.run_feed(feed.FEEDS[name], message.key.instance, world)
             return
-        link = step.LINKS[name]
+        link = step.LINKS[message.key.kind, name]
         verdict = step.run(link, message.key, world, task_id=message.task_id, retries=message.retries)
         if verdict.retry_in is not None:
             self.broker.retry(message, verdict.retry_in.total_seconds())

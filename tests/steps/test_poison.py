@@ -21,7 +21,7 @@ def test_an_order_whose_workers_keep_dying_is_a_dead_letter_in_the_end(stage: St
     while stage.row(number).state != "dead":
         assert deaths <= step.MOST_ATTEMPTS * 2 + 1
         if stage.row(number).attempts >= step.MOST_ATTEMPTS * 2:
-            step.run(step.LINKS["take"], key, stage.world, task_id="the last")
+            step.run(step.LINKS["order", "take"], key, stage.world, task_id="the last")
             break
         claimed = ledger.claim(
             stage.store, "take", key, owner="a worker that dies", task_id=f"t{deaths}", lease=timedelta(seconds=120)

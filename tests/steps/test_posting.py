@@ -95,7 +95,7 @@ def test_three_workers_at_one_order_make_one_sales_order(stage: Stage) -> None:
         start.wait()
         try:
             for link in LINKS:
-                step.run(step.LINKS[link], key, stage.world, task_id=f"{name}-{link}")
+                step.run(step.LINKS["order", link], key, stage.world, task_id=f"{name}-{link}")
         except BaseException as error:
             raised.append(error)
             raise

@@ -9,13 +9,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from integration.domain.credit import Refund
 from integration.domain.order import Order
 from integration.domain.proof import Value
+from integration.domain.returns import Receipt, Return
+from integration.domain.shipment import Dispatch, ShownShipment
 from mappings import Mapping as Mapped
 
 SALES_ORDER = "sales order"
 CANCELLATION = "cancellation"
-"""What the writes of order post are called in the ledger, whichever ERP makes them."""
+SHIPMENT, CAPTURE, COMPLETION = "shipment", "capture", "completion"
+EXPECTED_RETURN, RETURN_COMPLETION, RETURN_CANCELLATION = "expected return", "return completion", "return cancellation"
+CREDIT_MEMO = "credit memo"
+"""What writes are called in the ledger, whichever system they are made in."""
 
 
 class EffectClass(StrEnum):
@@ -60,10 +66,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An entry of the storefront's event queue. `number` is empty when it concerns nothing we follow."""
+    """An entry of the storefront's event queue: a document's kind and number; no number when it is nothing we follow."""
 
     id: int
     number: str
+    kind: str = "order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,98 @@ class Fetched:
     problem: str = ""
 
 
-class Storefront(Protocol):
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A SKU as the storefront addresses it; `ref` is opaque to everybody else."""
+
+    sku: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What the storefront has of a SKU: whole units. `demand` was sold and could not be allocated."""
+
+    physical: int
+    allocated: int
+    demand: int
+
+    @property
+    def free(self) -> int:
+        return self.physical - self.allocated
+
+
+@dataclass(frozen=True, slots=True)
+class StockPlace:
+    """A storefront warehouse. `threshold` units are held back by the storefront itself in what shoppers see."""
+
+    id: str
+    name: str
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedReturn:
+    """A return as read; `problem` replaces `document` when it cannot be parsed."""
+
+    document: Return | None
+    stamp: str
+    problem: str = ""
+
+
+class StorefrontStock(Protocol):
+    """Stock in the storefront: always absolute numbers, never differences. Methods raise `Unavailable`."""
+
+    def variants(self, page: int) -> tuple[Sequence[Variant], bool]:
+        """One page (from 1) of all SKUs, and whether there may be more."""
+
+    def shelves(self, refs: Collection[str]) -> Mapping[str, Shelf]:
+        """What the storefront has of these variants, by ref; in one request for up to `SHELF_PAGE` of them."""
+
+    def set_stock(self, place: str, quantity_type: str, quantities: Mapping[str, int]) -> None:
+        """Set the stock of many variants (ref to number) in one request. Repeatable. Raises `Unknown`, `Rejected`."""
+
+    def places(self) -> Sequence[StockPlace]:
+        """The storefront's warehouses."""
+
+
+class StorefrontShipments(Protocol):
+    """Shipments and captures in the storefront. Methods raise `Unavailable`."""
+
+    def shipments(self, order_numbers: Collection[str]) -> Mapping[str, Sequence[ShownShipment]]:
+        """All shipments of these orders, by order number, in one request."""
+
+    def create_shipment(self, dispatch: Dispatch, order_id: str, *, bound: Collection[str]) -> Write:
+        """Show a dispatch: lines and quantities, good to go, nothing captured or sent. Class C: found again as a shipment
+        of the order with just these lines that is not among `bound`, the refs that other dispatches have.
+        """
+
+    def capture_shipment(self, ref: str, order_number: str) -> Write:
+        """Ask the payment provider for the shipment's total. Found again when the shipment shows a capture, settled or
+        requested. `Rejected` (CAPTURE_FAILED) when the provider refuses: the shipment stays.
+        """
+
+    def complete_shipment(self, ref: str, dispatch: Dispatch, carrier: str, service: str) -> Write:
+        """Mark as sent with carrier, service, every tracking number; the customer is told. Found when it is shipped."""
+
+
+class StorefrontReturns(Protocol):
+    """Returns and refunds in the storefront. Methods raise `Unavailable`."""
+
+    def returns(self, numbers: Collection[str]) -> Mapping[str, FetchedReturn]:
+        """Returns by number in one request; one that does not exist any more is left out."""
+
+    def returns_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
+        """One page of the returns made in a window, and whether there may be more."""
+
+    def complete_return(self, number: str) -> Write:
+        """Complete a return whose goods were received and inspected; its stock action was fixed when it was made."""
+
+    def refunds(self, order_numbers: Collection[str]) -> Mapping[str, Sequence[Refund]]:
+        """Every refund of these orders, of their returns and of their payment histories, each once, by order number."""
+
+
+class Storefront(StorefrontStock, StorefrontShipments, StorefrontReturns, Protocol):
     """Where orders are captured. All methods raise `Unavailable`."""
 
     name: str
@@ -138,7 +236,97 @@ class Standing:
     problem: str = ""
 
 
-class ERP(Protocol):
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What the ERP has of a SKU, summed over the asked warehouses; whole units, rounded down; may be negative."""
+
+    on_hand: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something in the ERP that changed: its ref or SKU, a stamp, and the order it belongs to where that is known."""
+
+    ref: str
+    stamp: str
+    order_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """A credit memo as the ERP reads it back, amounts positive. `life`: draft, posted, paid, cancelled."""
+
+    ref: str
+    reference: str
+    number: str
+    life: str
+    components: Mapping[str, Value]
+    stamp: str
+
+
+class ERPStock(Protocol):
+    """Stock in the ERP. Methods raise `Unavailable`."""
+
+    def figures(self, skus: Collection[str], warehouses: Collection[int]) -> Mapping[str, Figure]:
+        """What the ERP has of these SKUs in these warehouses, in pages; a SKU it does not know is left out."""
+
+    def moved_since(self, since: datetime) -> Collection[str]:
+        """SKUs whose stock may have changed since, by the ERP's own movements."""
+
+    def stocked(self, after: str) -> tuple[Sequence[str], str]:
+        """One page of all SKUs that the ERP stocks, and the mark to continue after; an empty mark at the end."""
+
+
+class ERPShipments(Protocol):
+    """What leaves the ERP's warehouses. Methods raise `Unavailable`."""
+
+    def dispatched_since(self, since: datetime) -> Sequence[Hint]:
+        """Shipments of our orders that are done, or were, and changed since."""
+
+    def dispatches(self, refs: Collection[str]) -> Mapping[str, Dispatch]:
+        """Shipments by ref, in pages; `Rejected` (SCHEMA_CHANGE) never for one of them alone: it is left out."""
+
+
+class ERPReturns(Protocol):
+    """Goods expected back, and what the warehouse found. Methods raise `Unavailable`."""
+
+    def return_reference(self, number: str) -> str:
+        """Our reference for a return of the storefront."""
+
+    def open_return(self, document: Return, order_ref: str, mapping: Mapped) -> Write:
+        """Announce a return against its sales order, every field explicit. Class C until a tenant proves the key."""
+
+    def cancel_return(self, reference: str, ref: str) -> Write:
+        """Withdraw an expected return; `Rejected` (RETURN_CANCELLED_LATE) when goods have arrived."""
+
+    def receipts(self, references: Collection[str], mapping: Mapped) -> Mapping[str, Sequence[Receipt]]:
+        """Expected returns by our references, with what was received and how it was inspected."""
+
+    def received_since(self, since: datetime) -> Sequence[Hint]:
+        """Return receipts that changed since: `ref` is our reference, empty when nothing was announced by us."""
+
+
+class ERPCredit(Protocol):
+    """Credit memos. Methods raise `Unavailable`."""
+
+    def memo_reference(self, refund: Refund) -> str:
+        """Our reference for a refund."""
+
+    def compose_memo(self, refund: Refund, order: Order, order_ref: str, mapping: Mapped) -> Draft:
+        """Translate a refund; `components` are what the memo's read-back must show. Raises `Unmapped`, `Rejected`."""
+
+    def memo_write(self, draft: Draft) -> Write:
+        """The write that creates and posts the memo of a draft. `Rejected` with CREDIT_PERIOD_CLOSED."""
+
+    def memos(self, references: Collection[str]) -> Mapping[str, Sequence[Memo]]:
+        """Memos by our references, in pages; several under one reference are all returned."""
+
+    def memos_since(self, since: datetime) -> Sequence[Hint]:
+        """Credit memos of our orders that changed since; `ref` is our reference, empty for one that is not ours."""
+
+
+class ERP(ERPStock, ERPShipments, ERPReturns, ERPCredit, Protocol):
     """Where orders are fulfilled and booked. Methods raise `Unavailable`, `Unknown` (writes), `Rejected`, `Unmapped`."""
 
     name: str

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from integration.errors import Unmapped
 from mappings.schema import BrokenMapping, check_mapping, check_playbook
 
-__all__ = ["BrokenMapping", "Mapping", "Market", "Playbook", "Rule", "load", "parse", "playbook"]
+__all__ = [
+    "BrokenMapping", "Credit", "Mapping", "Market", "Playbook", "Returns", "Rule", "Service", "Shipments", "Stock", "load",
+    "parse", "playbook",
+]  # fmt: skip
 
 PLAYBOOK = "playbook.toml"
 T = TypeVar("T")
@@ -32,6 +35,73 @@ class Market:
     warehouse: int
     currency: str
     countries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Which ERP figure feeds which storefront warehouse. `figure` is available or on hand; buffers are whole units.
+
+    `buffers` are by SKU prefix, the longest that fits; `other_channels` says that the ERP's stock is sold elsewhere too.
+    """
+
+    centra_warehouse: int
+    warehouses: tuple[int, ...]
+    figure: str
+    quantity_type: str
+    buffer: int
+    buffers: Dict[str, int]
+    storefront_threshold: int
+    other_channels: bool
+    brake_percent: int
+
+    def buffer_of(self, sku: str) -> int:
+        fitting = [prefix for prefix in self.buffers if sku.startswith(prefix)]
+        return self.buffers[max(fitting, key=len)] if fitting else self.buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A carrier service as the storefront spells it."""
+
+    carrier: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shipments:
+    """How dispatches are shown. `services` are by the ERP's own spelling."""
+
+    capture: str
+    tracking: str
+    tracking_within_minutes: int
+    shown_within_minutes: int
+    capture_within_minutes: int
+    services: Dict[str, Service]
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """How returns are announced and inspected; `dispositions` are by the name of the place the goods were put in.
+
+    Each strategy is "off" until somebody who knows the tenant turns it on: then a person works from the exception.
+    """
+
+    announce: str
+    inspection: str
+    dispositions: Dict[str, str]
+    reason: str
+    received_within_days: int
+    inspected_within_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """How refunds are booked. "off" is a work-list: the exception says all that a person must key."""
+
+    strategy: str
+    account: str
+    goodwill_tax: Dict[str, str]
+    memo_within_minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +122,11 @@ class Mapping:
     shipping_tax: Dict[str, str]
     vouchers: Dict[str, str]
     tenders: Dict[str, str]
+    bundles: Dict[str, Dict[str, int]]
+    stock: Stock | None
+    shipments: Shipments
+    returns: Returns
+    credit: Credit
 
     @property
     def file(self) -> str:
@@ -74,6 +149,18 @@ class Mapping:
 
     def voucher_kind(self, type: str) -> str:
         return self._row("ORDER_DISCOUNT_UNMAPPED", "vouchers", self.vouchers, type)
+
+    def service(self, name: str) -> Service:
+        """The storefront's words for a carrier service of the ERP. Raises `Unmapped` (SHIPMENT_CARRIER_UNMAPPED)."""
+        return self._row("SHIPMENT_CARRIER_UNMAPPED", "shipments.services", self.shipments.services, name)
+
+    def disposition(self, place: str) -> str:
+        """What a place in the warehouse means for goods put there. Raises `Unmapped` (RETURN_DISPOSITION_UNMAPPED)."""
+        return self._row("RETURN_DISPOSITION_UNMAPPED", "returns.dispositions", self.returns.dispositions, place)
+
+    def components(self, sku: str) -> Dict[str, int]:
+        """The stocked pieces in one SKU: itself, or a bundle's parts with their quantities."""
+        return self.bundles.get(sku) or {sku: 1}
 
     def tender(self, method: str) -> str:
         return self._row("ORDER_PAYMENT_UNMAPPED", "tenders", self.tenders, method)
@@ -108,7 +195,20 @@ def parse(text: str, file: str, *, version: int = 0) -> Mapping:
         shipping_tax=told["shipping_tax"],
         vouchers=told["vouchers"],
         tenders=told["tenders"],
+        bundles=told["bundles"],
+        stock=_stock(told["stock"]),
+        shipments=_shipments(told["shipments"]),
+        returns=Returns(**told["returns"]),
+        credit=Credit(**told["credit"]),
     )
+
+
+def _stock(told: Dict[str, Any] | None) -> Stock | None:
+    return Stock(**{**told, "warehouses": tuple(told["warehouses"])}) if told else None
+
+
+def _shipments(told: Dict[str, Any]) -> Shipments:
+    return Shipments(**{**told, "services": {name: Service(**row) for name, row in told["services"].items()}})
 
 
 def load(folder: Path) -> dict[str, tuple[str, Mapping]]:

@@ -10,6 +10,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from integration.domain.money import MoneyError, exponent
 from integration.domain.pricing import KINDS
+from integration.domain.returns import DISPOSITIONS
+from integration.domain.stock import PHYSICAL, QUANTITY_TYPES
 
 
 class BrokenMapping(ValueError):
@@ -85,6 +87,60 @@ class _Market(_Strict):
     countries = fields.List(fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")), required=True)
 
 
+class _Stock(_Strict):
+    centra_warehouse = fields.Integer(strict=True, required=True, validate=validate.Range(min=1))
+    warehouses = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(min=1)), required=True, validate=validate.Length(min=1)
+    )
+    figure = fields.String(required=True, validate=validate.OneOf(("available", "on hand")))
+    quantity_type = fields.String(load_default=PHYSICAL, validate=validate.OneOf(QUANTITY_TYPES))
+    buffer = fields.Integer(strict=True, load_default=0, validate=validate.Range(min=0))
+    buffers = fields.Dict(
+        keys=fields.String(validate=validate.Length(min=1)),
+        values=fields.Integer(strict=True, validate=validate.Range(min=0)),
+        load_default=dict,
+    )
+    storefront_threshold = fields.Integer(strict=True, load_default=0, validate=validate.Range(min=0))
+    other_channels = _flag()
+    brake_percent = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 100))
+
+
+class _Service(_Strict):
+    carrier = _name()
+    service = fields.String(load_default="", validate=validate.Length(max=200))
+
+
+class _Shipments(_Strict):
+    capture = fields.String(load_default="on shipment", validate=validate.OneOf(("on shipment", "elsewhere")))
+    tracking = fields.String(load_default="required", validate=validate.OneOf(("required", "optional")))
+    tracking_within_minutes = fields.Integer(strict=True, load_default=240, validate=validate.Range(min=1))
+    shown_within_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(min=1))
+    capture_within_minutes = fields.Integer(strict=True, load_default=1440, validate=validate.Range(min=1))
+    services = fields.Dict(keys=_name(), values=fields.Nested(_Service), load_default=dict)
+
+
+class _Returns(_Strict):
+    announce = fields.String(load_default="off", validate=validate.OneOf(("off", "return order")))
+    inspection = fields.String(load_default="off", validate=validate.OneOf(("off", "inventory moves")))
+    dispositions = fields.Dict(
+        keys=_name(), values=fields.String(validate=validate.OneOf(DISPOSITIONS)), load_default=dict
+    )
+    reason = fields.String(load_default="Return", validate=validate.Length(min=1, max=100))
+    received_within_days = fields.Integer(strict=True, load_default=30, validate=validate.Range(min=1))
+    inspected_within_days = fields.Integer(strict=True, load_default=3, validate=validate.Range(min=1))
+
+
+class _Credit(_Strict):
+    strategy = fields.String(load_default="off", validate=validate.OneOf(("off", "invoice")))
+    account = fields.String(load_default="", validate=validate.Length(max=100))
+    goodwill_tax = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")),
+        values=fields.String(validate=_percent),
+        load_default=dict,
+    )
+    memo_within_minutes = fields.Integer(strict=True, load_default=1440, validate=validate.Range(min=1))
+
+
 _WORDS = fields.Dict(keys=_name(), values=_name())
 
 
@@ -106,6 +162,15 @@ class _Mapping(_Strict):
     )
     vouchers = fields.Dict(keys=_name(), values=fields.String(validate=validate.OneOf(KINDS)), required=True)
     tenders = fields.Dict(keys=_name(), values=_name(), required=True)
+    bundles = fields.Dict(
+        keys=_name(),
+        values=fields.Dict(keys=_name(), values=fields.Integer(strict=True, validate=validate.Range(min=1))),
+        load_default=dict,
+    )
+    stock = fields.Nested(_Stock, load_default=None)
+    shipments = fields.Nested(_Shipments, load_default=lambda: _Shipments().load({}))
+    returns = fields.Nested(_Returns, load_default=lambda: _Returns().load({}))
+    credit = fields.Nested(_Credit, load_default=lambda: _Credit().load({}))
 
 
 class _Rule(_Strict):

@@ -106,7 +106,7 @@ else:
     }
     broker_native_delayed_delivery_queue_type = "quorum"
 
-imports = ("tasks.order_post", "tasks.intake", "tasks.upkeep", "tasks.dead_letters")
+imports = ("tasks.order_post", "tasks.intake", "tasks.finance", "tasks.upkeep", "tasks.dead_letters")
 
 beat_max_loop_interval = 5
 beat_schedule = {

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from integration.domain.credit import Refund
+from integration.domain.money import Money
 from integration.domain.order import Order
 from integration.domain.proof import Value
 from integration.domain.returns import Receipt, Return
@@ -82,6 +83,27 @@ class Fetched:
     fingerprint: str
     stamp: str
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """An order in the books of the night: where it was sold and for how much. `cancelled` ones count for nothing."""
+
+    number: str
+    market: str
+    total: Money
+    cancelled: bool
+    placed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A sales order in the ERP's books. `life` as in `Standing`."""
+
+    ref: str
+    number: str
+    life: str
+    total: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +210,9 @@ class Storefront(StorefrontStock, StorefrontShipments, StorefrontReturns, Protoc
 
     def placed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
         """One page of the orders created in [since, until), by number; and whether there may be more pages."""
+
+    def takings(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Taking], bool]:
+        """One page of what was sold in [since, until), by number; and whether there may be more pages."""
 
     def changed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
         """The same for orders changed in a window. Unconfirmed at Centra, so behind a switch."""
@@ -345,6 +370,9 @@ class ERP(ERPStock, ERPShipments, ERPReturns, ERPCredit, Protocol):
 
     def standing(self, references: Collection[str]) -> Mapping[str, Sequence[Standing]]:
         """Read sales orders back by our references, in pages; several under one reference are all returned."""
+
+    def bookings(self, references: Collection[str]) -> Mapping[str, Sequence[Booking]]:
+        """Totals of sales orders by our references, in as few requests as pages allow; absent ones have none."""
 
     def changed_since(self, since: datetime) -> Sequence[Standing]:
         """Sales orders of our channels created or changed since, without components: for the back-check."""

@@ -132,4 +132,5 @@ def facts_of(order: Order) -> dict[str, Any]:
         "market": order.market,
         "currency": order.currency,
         "total_minor": order.grand_total.minor,
+        "occurred_at": order.placed_at,
     }

@@ -6,4 +6,5 @@ The steps as a table (tests hold it against the code):
 |---|---|---|
 | order post | orders | take order > post order > prove order |
 | order cancellation | orders | take order > cancel order |
+| nightly finance | finance | reconcile day > settle day > report day |
 """

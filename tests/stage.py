@@ -10,6 +10,7 @@ from typing import Any
 
 from wsgi_transport import WsgiTransport
 
+import tasks.finance
 import tasks.intake
 import tasks.order_post  # noqa: F401 - registers the links
 from integration.domain.order import Key

@@ -8,7 +8,7 @@ from integration.centra.client import CentraClient
 from integration.domain.order import Order
 from integration.errors import Unavailable
 from integration.http import is_storable
-from integration.ports import Event, Fetched, Sighting
+from integration.ports import Event, Fetched, Sighting, Taking
 
 PAGE = 100
 """The largest page of orders seen working in public; Centra's own maximum is unconfirmed."""
@@ -52,6 +52,11 @@ class Centra:
         window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
         rows = _rows(self.client.read("placed", window, lane="orders", complexity=PAGE), "orders")
         return _sightings(rows), len(rows) == PAGE
+
+    def takings(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Taking], bool]:
+        window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
+        rows = _rows(self.client.read("takings", window, lane="finance", complexity=PAGE * 4), "orders")
+        return [wire.read_taking(row) for row in rows], len(rows) == PAGE
 
     def changed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
         window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}

@@ -15,7 +15,9 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from integration.domain.money import Money, MoneyError, digits, exponent, tax_rate, total
 from integration.domain.order import Address, Discount, Key, Order, OrderLine, Payment
+from integration.errors import Rejected
 from integration.http import parse_json
+from integration.ports import Taking
 
 MAX_LINES = 2_000
 ENDED = frozenset({"SHIPPED", "ARCHIVED", "CANCELLED", "DELETED"})
@@ -191,6 +193,33 @@ def read_order(instance: str, node: Mapping[str, Any]) -> Order:
         raise BadOrder(str(error)) from error
 
 
+class _Sold(_Reading):
+    number = fields.Integer(required=True, strict=True)
+    status = fields.String(required=True)
+    createdAt = fields.AwareDateTime(required=True, format="iso")
+    store = fields.Nested(_Named, required=True)
+    market = fields.Nested(_Named, allow_none=True, load_default=None)
+    grandTotal = fields.Nested(_Total, required=True)
+
+
+_SOLD = _Sold()
+
+
+def read_taking(node: Mapping[str, Any]) -> Taking:
+    """A line of the night's books from a node of `queries/takings.graphql`. Raises `Rejected` (SCHEMA_CHANGE)."""
+    try:
+        told = _SOLD.load(dict(node))
+        total = Money.of(told["grandTotal"]["value"], told["grandTotal"]["currency"]["code"])
+    except (ValidationError, MoneyError) as error:
+        where = _where(error.messages) if isinstance(error, ValidationError) else str(error)
+        raise Rejected("SCHEMA_CHANGE", "centra:takings", f"an order's total cannot be read at {where}") from error
+    return Taking(str(told["number"]), _market(told), total, told["status"] in CANCELLED, told["createdAt"])
+
+
+def _market(told: Mapping[str, Any]) -> str:
+    return f"{told['store']['name']} / {(told['market'] or {'name': '(no market)'})['name']}"
+
+
 def _order(instance: str, told: dict[str, Any]) -> Order:
     currency = told["grandTotal"]["currency"]["code"]
     totals = {name: Money.of(value or 0, currency) for name, value in told["totals"].items()}
@@ -198,7 +227,6 @@ def _order(instance: str, told: dict[str, Any]) -> Order:
     zero = Money.zero(currency)
     totals = {name: totals.get(name, zero) for name in _TOTALS}
     grand_total = Money.of(told["grandTotal"]["value"], currency)
-    market = f"{told['store']['name']} / {(told['market'] or {'name': '(no market)'})['name']}"
     option = (told["shippingPriceGroup"] or {}).get("shippingOption") or {"name": ""}
     return Order(
         key=Key(instance, "order", str(told["number"])),
@@ -209,7 +237,7 @@ def _order(instance: str, told: dict[str, Any]) -> Order:
         internal=bool(told["isInternal"]),
         placed_at=told["createdAt"],
         store=told["store"]["name"],
-        market=market,
+        market=_market(told),
         currency=currency,
         prices_include_tax=_includes_tax(totals, lines, grand_total),
         lines=lines,

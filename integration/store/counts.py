@@ -9,13 +9,14 @@ from integration.store.tables import exception, job
 
 
 def orders_by_state(tx: Transaction) -> dict[str, int]:
-    return {state: int(n) for state, n in tx.execute(select(job.c.state, func.count()).group_by(job.c.state))}
+    counted = select(job.c.state, func.count()).where(job.c.kind == "order").group_by(job.c.state)
+    return {state: int(n) for state, n in tx.execute(counted)}
 
 
 def moving(tx: Transaction) -> int:
-    """Orders on their way: not at rest, not held, not dead; or with a hint that nobody has followed yet."""
+    """Documents on their way: not at rest, not held, not dead; or with a hint that nobody has followed yet."""
     on_their_way = or_(
-        job.c.state.in_(("seen", "ready", "posted", "cancelling")),
+        job.c.state.in_(("seen", "ready", "created", "captured", "posted", "received", "cancelling")),
         job.c.dirty_seq > job.c.clean_seq,
         job.c.owner.is_not(None),
     )
@@ -23,13 +24,18 @@ def moving(tx: Transaction) -> int:
 
 
 def all_orders(tx: Transaction) -> list[dict[str, Any]]:
-    """Every job row as a dict."""
-    return [dict(row._mapping) for row in tx.execute(select(job).order_by(job.c.id))]
+    """Every order's row as a dict."""
+    return all_of(tx, "order")
+
+
+def all_of(tx: Transaction, kind: str) -> list[dict[str, Any]]:
+    """Every row of a kind of document as a dict."""
+    return [dict(row._mapping) for row in tx.execute(select(job).where(job.c.kind == kind).order_by(job.c.id))]
 
 
 def open_cases(tx: Transaction) -> list[dict[str, Any]]:
-    """Every open exception as a dict, with its order's `number` where it has one."""
-    rows = select(exception, job.c.number).outerjoin(job, job.c.id == exception.c.job_id)
+    """Every open exception as a dict, with its document's `kind` and `number` where it has one."""
+    rows = select(exception, job.c.kind, job.c.number).outerjoin(job, job.c.id == exception.c.job_id)
     return [
         dict(row._mapping) for row in tx.execute(rows.where(exception.c.state != "resolved").order_by(exception.c.id))
     ]

@@ -124,6 +124,15 @@ def resolve_of_connection(tx: Transaction, connection: str, types: Collection[st
     )
 
 
+def resolve_causes(
+    tx: Transaction, connection: str, type: str, *, beginning: str, but: Collection[str], how: str
+) -> list[int]:
+    """Resolve a connection's open cases of a type whose cause begins so, except for the causes that still stand."""
+    these = [exception.c.connection == connection, exception.c.type == type, exception.c.job_id.is_(None)]
+    these += [exception.c.cause.startswith(beginning, autoescape=True), exception.c.cause.not_in(list(but))]
+    return resolve(tx, and_(*these), how=how)
+
+
 def assign(tx: Transaction, exception_id: int, *, to: str, actor: str) -> bool:
     """Give a case to a person. False when it is not open."""
     changed = tx.execute(

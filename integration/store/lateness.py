@@ -19,7 +19,7 @@ def stalled(tx: Transaction, instance: str, *, before: datetime) -> list[Late]:
     erp_is_down = exists().where(breaker.c.system == job.c.connection, breaker.c.open_since.is_not(None))
     late = (
         select(job)
-        .where(job.c.instance == instance, job.c.state.in_(("ready", "posted", "cancelling")))
+        .where(job.c.instance == instance, job.c.kind == "order", job.c.state.in_(("ready", "posted", "cancelling")))
         .where(job.c.released_at < before, ~has_case, ~erp_is_down)
     )
     return list(tx.execute(late.order_by(job.c.id).limit(500)).all())
@@ -31,7 +31,7 @@ def sources(tx: Transaction, instance: str, *, since: datetime, until: datetime)
     polled = exists().where(arrival.c.job_id == job.c.id, arrival.c.source == "poll")
     early = and_(job.c.first_seen_at <= until, polled)
     new = select(func.count().filter(announced), func.count().filter(early)).where(
-        job.c.instance == instance, job.c.first_seen_at >= since
+        job.c.instance == instance, job.c.kind == "order", job.c.first_seen_at >= since
     )
     told, found = tx.execute(new).one()
     return int(told), int(found)

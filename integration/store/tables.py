@@ -361,11 +361,24 @@ tally = Table(
     Column("kind", String(16), primary_key=True, comment="orders, shipments, refunds"),
     Column("currency", String(3), primary_key=True),
     Column("storefront_count", Integer, nullable=False),
-    Column("storefront_minor", BigInteger, nullable=False),
+    Column("storefront_sum", BigInteger, nullable=False, comment="minor units; pieces where no currency is named"),
     Column("erp_count", Integer, nullable=False),
-    Column("erp_minor", BigInteger, nullable=False),
-    Column("explained", Text, nullable=False, server_default="", comment="JSON: the documents that differ, and why"),
-    Column("settled", Boolean, nullable=False, comment="equal, or every difference has its class"),
+    Column("erp_sum", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+difference = Table(
+    "difference",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("kind", String(16), primary_key=True, comment="orders, shipments, refunds"),
+    Column("number", String(64), primary_key=True, comment="of the document that differs"),
+    Column("market", String(128), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("minor", BigInteger, nullable=False, comment="storefront less ERP; pieces where no currency is named"),
+    Column("class", String(16), nullable=False, comment="waiting, exception, timing, unexplained"),
+    Column("reason", Text, nullable=False, comment="why, in words"),
     Column("at", Instant, nullable=False),
 )
 

@@ -169,7 +169,7 @@ def markets(tx: Transaction) -> list[Row[Any]]:
     return list(
         tx.execute(
             select(job.c.instance, job.c.market, func.count().label("orders"))
-            .where(job.c.market != "", job.c.state != "observed")
+            .where(job.c.kind == "order", job.c.market != "", job.c.state != "observed")
             .group_by(job.c.instance, job.c.market)
             .order_by(job.c.instance, job.c.market)
         ).all()

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
+import tasks.finance
 import tasks.intake
 import tasks.order_post  # noqa: F401 - registers the links
 from tasks import celery

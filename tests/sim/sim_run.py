@@ -22,6 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from stage import MAPPINGS, settings_for
 
+import tasks.finance
 import tasks.intake
 import tasks.order_post  # noqa: F401 - registers the links
 from integration.sandbox.catalogue import STORES

@@ -13,7 +13,7 @@ from integration.erp.fulfil import wire
 from integration.erp.fulfil.client import FulfilClient, UserError
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http
-from integration.ports import CANCELLATION, SALES_ORDER, Draft, EffectClass, Standing, Write
+from integration.ports import CANCELLATION, SALES_ORDER, Booking, Draft, EffectClass, Standing, Write
 from mappings import Mapping as Mapped
 
 PREFIX = "centra-"
@@ -177,6 +177,14 @@ class Fulfil:
             stamp=str(sale["write_date"] or sale["create_date"]),
             problem="a channel exception holds the order" if sale["has_channel_exception"] else "",
         )
+
+    def bookings(self, references: Collection[str]) -> Mapping[str, Sequence[Booking]]:
+        found: dict[str, list[Booking]] = {reference: [] for reference in references}
+        for batch in _batches(sorted(references)):
+            domain = [["channel_identifier", "in", batch]]
+            for sale in self.client.search_read("sale.sale", domain, wire.BOOKING_FIELDS, lane="finance"):
+                found[sale["channel_identifier"]].append(wire.booking(sale))
+        return found
 
     def changed_since(self, since: datetime) -> Sequence[Standing]:
         domain = [

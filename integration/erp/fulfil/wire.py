@@ -15,6 +15,7 @@ from integration.domain.order import Address, Order
 from integration.domain.pricing import Inconsistent, Part, PricedOrder, price
 from integration.domain.proof import Value
 from integration.errors import Rejected
+from integration.ports import Booking
 from mappings import Mapping as Mapped
 from mappings import Market
 
@@ -180,6 +181,15 @@ LIVES = {
     "cancelled": "cancelled",
 }
 """Fulfil's sale states in our four words (Tryton 4.0; `cancelled` is later Tryton's spelling)."""
+
+
+BOOKING_FIELDS = ("channel_identifier", "number", "state", "currency.code", "total_amount")
+
+
+def booking(sale: Mapping[str, Any]) -> Booking:
+    """A sale as the night's books have it."""
+    total = Money.of(sale["total_amount"], str(sale["currency.code"]))
+    return Booking(str(sale["id"]), str(sale["number"] or ""), LIVES.get(str(sale["state"]), "draft"), total)
 
 
 def their_components(sale: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Value]:

@@ -46,6 +46,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("system", "stream", name=op.f("pk_cursor")),
     )
     op.create_table(
+        "difference",
+        sa.Column("connection", sa.String(length=64), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False, comment="orders, shipments, refunds"),
+        sa.Column("number", sa.String(length=64), nullable=False, comment="of the document that differs"),
+        sa.Column("market", sa.String(length=128), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column(
+            "minor", sa.BigInteger(), nullable=False, comment="storefront less ERP; pieces where no currency is named"
+        ),
+        sa.Column("class", sa.String(length=16), nullable=False, comment="waiting, exception, timing, unexplained"),
+        sa.Column("reason", sa.Text(), nullable=False, comment="why, in words"),
+        sa.Column("at", Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "day", "kind", "number", name=op.f("pk_difference")),
+    )
+    op.create_table(
         "heartbeat",
         sa.Column("process", sa.String(length=128), nullable=False),
         sa.Column("at", Instant(timezone=True), nullable=False),
@@ -227,17 +243,11 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False, comment="orders, shipments, refunds"),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("storefront_count", sa.Integer(), nullable=False),
-        sa.Column("storefront_minor", sa.BigInteger(), nullable=False),
-        sa.Column("erp_count", sa.Integer(), nullable=False),
-        sa.Column("erp_minor", sa.BigInteger(), nullable=False),
         sa.Column(
-            "explained",
-            sa.Text(),
-            server_default="",
-            nullable=False,
-            comment="JSON: the documents that differ, and why",
+            "storefront_sum", sa.BigInteger(), nullable=False, comment="minor units; pieces where no currency is named"
         ),
-        sa.Column("settled", sa.Boolean(), nullable=False, comment="equal, or every difference has its class"),
+        sa.Column("erp_count", sa.Integer(), nullable=False),
+        sa.Column("erp_sum", sa.BigInteger(), nullable=False),
         sa.Column("at", Instant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("connection", "day", "market", "kind", "currency", name=op.f("pk_tally")),
     )

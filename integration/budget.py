@@ -9,13 +9,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from integration.errors import Unavailable
-from integration.store import Store, Transaction, exceptions, spending
+from integration.store import Store, Transaction, exceptions, schedule, spending
 
 LANES = ("orders", "shipments", "returns", "stock", "finance")
 """Lane order is precedence: in the queues and here."""
 
 KEPT_FOR_HIGHER_LANES = {"orders": 0.0, "shipments": 0.1, "returns": 0.2, "stock": 0.3, "finance": 0.5}
 """The part of a quota that a lane leaves alone, because a higher lane may need it in this window."""
+
+KEPT_IN_PEAK = {"orders": 0.0, "shipments": 0.1, "returns": 0.3, "stock": 0.3, "finance": 0.8}
+"""The same while somebody has declared a peak: books and sweeps may wait for the evening."""
+
+OTHERS = "others"
+"""The lane under which the spending of other integrations stands, as the remote itself counts it."""
 
 TENTHS = 10
 LOOK_AGAIN = timedelta(milliseconds=500)
@@ -105,7 +111,8 @@ class Gate:
             return
         slot = quota.slot(tx.now)
         spent, oldest = spending.used(tx, self.system, quota.name, slot - TENTHS - 1)
-        allowed = int(quota.units * (1 - KEPT_FOR_HIGHER_LANES[lane]))
+        kept = KEPT_IN_PEAK if schedule.is_peak(tx) else KEPT_FOR_HIGHER_LANES
+        allowed = int(quota.units * (1 - kept[lane]))
         if spent + units > max(allowed, 1):
             free_at = quota.slot_starts((oldest if oldest is not None else slot) + TENTHS + 1)
             raise Unavailable(
@@ -115,6 +122,17 @@ class Gate:
             )
         spending.add(tx, self.system, quota.name, slot, lane, units)
         spending.forget(tx, self.system, quota.name, slot - 2 * TENTHS)
+
+    def told(self, measure: str, window: timedelta, used: int) -> None:
+        """The remote itself says how much of a quota is used: what we did not spend was others', and counts too."""
+        quota = next((q for q in self.quotas if q.measure == measure and q.window == window), None)
+        if quota is None:
+            return
+        with self.store.write("budget.told") as tx:
+            slot = quota.slot(tx.now)
+            by_lane = spending.used_by_lane(tx, self.system, quota.name, slot - TENTHS - 1)
+            ours = sum(units for lane, units in by_lane.items() if lane != OTHERS)
+            spending.replace(tx, self.system, quota.name, slot, OTHERS, max(0, used - ours))
 
     def succeeded(self) -> None:
         """An answer came. Clears failures; if the breaker had been open, its exception is resolved: the probe was green."""

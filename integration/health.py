@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from integration.budget import LANES, TENTHS, Quota
+from integration.budget import LANES, OTHERS, TENTHS, Quota
 from integration.domain.money import Money
 from integration.settings import SettingsError
 from integration.store import Transaction, schedule, spending, views
@@ -93,7 +93,7 @@ def _budget(tx: Transaction, system: str, quota: Quota) -> dict[str, Any]:
         "window_seconds": int(quota.window.total_seconds()),
         "units": quota.units,
         "used": sum(by_lane.values()),
-        "by_lane": {lane: by_lane[lane] for lane in LANES if lane in by_lane},
+        "by_lane": {lane: by_lane[lane] for lane in (*LANES, OTHERS) if lane in by_lane},
     }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tasks.cli_exceptions import cases
+from tasks.cli_lanes import lanes, nights
 from tasks.cli_mappings import mappings
 from tasks.terminal import (
     Door,
@@ -45,6 +46,8 @@ def main() -> None:
 
 main.add_command(cases)
 main.add_command(mappings)
+main.add_command(lanes)
+main.add_command(nights)
 
 
 # ------------------------------------------------------------------------------------------------------ how it stands

@@ -31,18 +31,30 @@ class Reading:
     function: Feed
     every: Callable[[World], timedelta]
     systems: Callable[[World], list[str]]
+    sweeps: bool
+
+    def slot(self, world: World, *, peak: bool) -> str:
+        """The slot of this moment; a sweep's slots are longer in a peak."""
+        seconds = self.every(world).total_seconds() * (PEAK_STRETCH if peak and self.sweeps else 1)
+        return str(int(world.store.now().timestamp() // seconds))
 
 
+PEAK_STRETCH = 6
+"""How many times rarer a sweep runs while somebody has declared a peak: what it finds can wait for an hour or two."""
 FEEDS: dict[str, Reading] = {}
 
 
 def feed(
-    lane: str, *, every: Callable[[World], timedelta], systems: Callable[[World], list[str]]
+    lane: str,
+    *,
+    every: Callable[[World], timedelta],
+    systems: Callable[[World], list[str]],
+    sweeps: bool = False,
 ) -> Callable[[Feed], Feed]:
-    """Make a function a feed of a lane."""
+    """Make a function a feed of a lane. One that `sweeps` finds what others missed, and may wait in a peak."""
 
     def register(function: Feed) -> Feed:
-        reading = Reading(function.__name__, function, every, systems)
+        reading = Reading(function.__name__, function, every, systems, sweeps)
         FEEDS[reading.name] = reading
         TASKS["feed", reading.name] = f"{lane}.{reading.name}"
         CHAINS["feed", reading.name] = (reading.name,)
@@ -104,9 +116,10 @@ def _open_case(world: World, system: str, type: str, cause: str, message: str) -
 
 def ring_due(world: World) -> int:
     """Ring every feed whose slot has begun and was not rung: two sweepers ring it once."""
-    now = world.store.now().timestamp()
+    with world.store.read() as tx:
+        peak = schedule.is_peak(tx)
     slots = [
-        (reading.name, system, str(int(now // reading.every(world).total_seconds())))
+        (reading.name, system, reading.slot(world, peak=peak))
         for reading in FEEDS.values()
         for system in reading.systems(world)
     ]

@@ -18,7 +18,7 @@ from tasks.step import step
 LOOK_EVERY = timedelta(minutes=10)
 
 
-@feed("finance", every=lambda world: LOOK_EVERY, systems=connections)
+@feed("finance", every=lambda world: LOOK_EVERY, systems=connections, sweeps=True)
 def nights(connection: str, world: World) -> None:
     """Business days that are over and were not counted: last night's, and any that was missed."""
     books.call_days(connection, world)

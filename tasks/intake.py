@@ -43,7 +43,7 @@ def events(instance: str, world: World) -> None:
     intake.drain_events(instance, world)
 
 
-@feed("orders", every=lambda world: RECOUNT_EVERY, systems=storefronts)
+@feed("orders", every=lambda world: RECOUNT_EVERY, systems=storefronts, sweeps=True)
 def recount(instance: str, world: World) -> None:
     """All of the last day once more: rows that became visible after a poll had passed them."""
     intake.recount(instance, world, RECOUNT_WINDOW)

@@ -20,6 +20,15 @@ def move_cursor(tx: Transaction, system: str, stream: str, value: str) -> None:
     tx.execute(row.on_conflict_do_update(index_elements=["system", "stream"], set_={"value": value, "at": tx.now}))
 
 
+def is_peak(tx: Transaction) -> bool:
+    """Whether somebody has said that this is a peak: sweeps and slow-moving SKUs wait."""
+    return read_cursor(tx, "all", "peak") == "on"
+
+
+def set_peak(tx: Transaction, *, on: bool) -> None:
+    move_cursor(tx, "all", "peak", "on" if on else "off")
+
+
 def begin_run(tx: Transaction, name: str, slot: str) -> bool:
     """Claim a scheduled run; False when its slot has been taken, by another beat say."""
     row = tx.insert(run).values(name=name, slot=slot, at=tx.now).on_conflict_do_nothing()

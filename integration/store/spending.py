@@ -38,6 +38,14 @@ def add(tx: Transaction, system: str, measure: str, slot: int, lane: str, units:
     )
 
 
+def replace(tx: Transaction, system: str, measure: str, slot: int, lane: str, units: int) -> None:
+    """All that a lane spent of a measure, newly told: what was told before is forgotten."""
+    these = (spend.c.system == system, spend.c.measure == measure, spend.c.lane == lane)
+    tx.execute(delete(spend).where(*these))
+    if units:
+        add(tx, system, measure, slot, lane, units)
+
+
 def forget(tx: Transaction, system: str, measure: str, before_slot: int) -> None:
     tx.execute(delete(spend).where(spend.c.system == system, spend.c.measure == measure, spend.c.slot < before_slot))
 

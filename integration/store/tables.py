@@ -147,6 +147,7 @@ attempt = Table(
     Column("note", Text, nullable=False, server_default=""),
     Index("ix_attempt_job_id", "job_id"),
     Index("ix_attempt_task_id", "task_id"),
+    Index("ix_attempt_ended_at", "ended_at"),
 )
 
 effect = Table(

@@ -292,6 +292,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_attempt_job_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
     )
+    op.create_index("ix_attempt_ended_at", "attempt", ["ended_at"], unique=False)
     op.create_index("ix_attempt_job_id", "attempt", ["job_id"], unique=False)
     op.create_index("ix_attempt_task_id", "attempt", ["task_id"], unique=False)
     op.create_table(

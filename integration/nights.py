@@ -33,7 +33,6 @@ SLICE = timedelta(seconds=20)
 DAYS_BACK = 14
 """Missed nights are made up for at most so far back."""
 BATCH = 100
-KINDS = ("orders", "shipments", "refunds")
 T = TypeVar("T")
 _DOCUMENT = {"orders": "order", "shipments": "order", "refunds": "refund"}
 
@@ -83,56 +82,69 @@ def reconcile(job: Job, world: World) -> None:
     mapping = _mapping(str(job.row.connection), world)
     day = day_of(mapping, job.key.number.removeprefix(f"{mapping.connection}-"))
     storefront, erp = world.storefronts[job.key.instance], world.erp(mapping.connection)
-    pages: dict[str, Callable[[], Iterator[list[Entry]]]] = {
-        "orders": lambda: _orders(day, mapping, storefront, erp, world),
-        "shipments": lambda: _shipments(day, mapping, storefront, erp, world),
-        "refunds": lambda: _refunds(day, mapping, storefront, erp, world),
+    stages: dict[str, Callable[[int], Iterator[list[Entry]]]] = {
+        "orders": lambda start: _orders(day, mapping, storefront, erp, world, start),
+        "vanished": lambda start: _vanished(day, mapping, storefront, erp, world, start),
+        "shipments": lambda start: _shipments(day, mapping, storefront, erp, world, start),
+        "refunds": lambda start: _refunds(day, mapping, storefront, erp, world, start),
     }
     began = world.store.now()
     with world.store.read() as tx:
-        told = schedule.read_cursor(tx, day.connection, f"night {day.name}") or f"{KINDS[0]} 0"
-    kind, read = told.split()[0], int(told.split()[1])
-    for name in KINDS[KINDS.index(kind) :]:
-        start = read if name == kind else 0
-        for number, entries in enumerate(itertools.islice(pages[name](), start, None), start):
+        told = schedule.read_cursor(tx, day.connection, f"night {day.name}") or "orders 0"
+    stage, read = told.split()[0], int(told.split()[1])
+    names = list(stages)
+    for name in names[names.index(stage) :]:
+        start = read if name == stage else 0
+        if start == 0 and name != "vanished":
+            with world.store.write("night.begins") as tx:
+                ledger.hold(tx, job, needs=SLICE, lease=world.settings.lease)
+                tallies.begin_day(tx, day.connection, day.name, name)
+        for number, entries in enumerate(stages[name](start), start):
             _count(job, day, name, number, entries, world)
             if world.store.now() - began > SLICE:
                 raise NotReady(f"counted {name} up to page {number + 1}; goes on", until=world.store.now())
     with world.store.write("night.counted") as tx:
-        schedule.move_cursor(tx, day.connection, f"night {day.name}", f"{KINDS[0]} 0")
+        schedule.move_cursor(tx, day.connection, f"night {day.name}", "orders 0")
     job.then("ready", "counted in both systems", clean_seq=job.row.dirty_seq)
 
 
-def _count(job: Job, day: Day, kind: str, number: int, entries: list[Entry], world: World) -> None:
+def _count(job: Job, day: Day, stage: str, number: int, entries: list[Entry], world: World) -> None:
     """Add a page to the sums and move on, in one commit: a page is never counted twice."""
+    kind = "orders" if stage == "vanished" else stage
     with world.store.write("night.page") as tx:
         ledger.hold(tx, job, needs=SLICE, lease=world.settings.lease)
-        if number == 0:
-            tallies.begin_day(tx, day.connection, day.name, kind)
         tallies.count(tx, day.connection, day.name, kind, entries)
-        schedule.move_cursor(tx, day.connection, f"night {day.name}", f"{kind} {number + 1}")
+        schedule.move_cursor(tx, day.connection, f"night {day.name}", f"{stage} {number + 1}")
 
 
-def _orders(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World) -> Iterator[list[Entry]]:
-    """What was sold that day, with what the ERP has of it; then what only our ledger has."""
-    strays = {m for other in world.mappings(mapping.centra) for m in other.markets}
-    first = world.mappings(mapping.centra)[0].connection == mapping.connection
-    seen: set[str] = set()
-    for page in itertools.count(1):
+def _orders(
+    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
+) -> Iterator[list[Entry]]:
+    """What was sold that day, with what the ERP has of it. A market that no mapping has is the first connection's."""
+    mappings = world.mappings(mapping.centra)
+    mapped = {market for other in mappings for market in other.markets}
+    first = mappings[0].connection == mapping.connection
+    for page in itertools.count(start + 1):
         takings, more = storefront.takings(day.since, day.until, page)
-        seen.update(taking.number for taking in takings)
-        ours = [t for t in takings if t.market in mapping.markets or (first and t.market not in strays)]
+        ours = [t for t in takings if t.market in mapping.markets or (first and t.market not in mapped)]
         yield _sold([t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at], erp)
         if not more:
-            break
+            return
+
+
+def _vanished(
+    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
+) -> Iterator[list[Entry]]:
+    """Orders of that day that our ledger has and the storefront has not any more."""
     with world.store.read() as tx:
         known = tallies.happened(tx, mapping.connection, "order", day.since, day.until)
-    gone = [row for row in known if row.number not in seen and row.state != "observed"]
-    for rows in _batched(gone):
-        booked = erp.bookings([erp.reference(row.number) for row in rows])
+    for rows in _batched([row for row in known if row.state != "observed"], start):
+        there = {sighting.number for sighting in storefront.stamps([row.number for row in rows])}
+        gone = [row for row in rows if row.number not in there]
+        booked = erp.bookings([erp.reference(row.number) for row in gone]) if gone else {}
         yield [
             Entry(row.number, row.market, row.currency or "", None, _booked(booked[erp.reference(row.number)]))
-            for row in rows
+            for row in gone
         ]
 
 
@@ -152,11 +164,13 @@ def _booked(bookings: Sequence[Booking]) -> int | None:
     return sum(living) if living else None
 
 
-def _shipments(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World) -> Iterator[list[Entry]]:
+def _shipments(
+    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
+) -> Iterator[list[Entry]]:
     """Pieces of every order that something of left the warehouse that day: dispatched, and shown in the storefront."""
     hints = erp.dispatched_since(day.since)
     numbers = sorted({hint.order_number for hint in hints if hint.order_number})
-    for some in _batched(numbers):
+    for some in _batched(numbers, start):
         with world.store.read() as tx:
             rows = {n: ledger.find(tx, Key(mapping.centra, "order", n)) for n in some}
             known = {
@@ -178,12 +192,14 @@ def _shipments(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, wor
         ]
 
 
-def _refunds(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World) -> Iterator[list[Entry]]:
+def _refunds(
+    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
+) -> Iterator[list[Entry]]:
     """Money paid back that day, and the credit memos that book it."""
     with world.store.read() as tx:
         known = tallies.happened(tx, mapping.connection, "refund", day.since, day.until)
     market = {row.order_number: row.market for row in known}
-    for some in _batched(sorted(market)):
+    for some in _batched(sorted(market), start):
         found = [r for told in storefront.refunds(some).values() for r in told if day.since <= r.at < day.until]
         paid = [refund for refund in found if refund.life == SETTLED]
         memos = erp.memos([erp.memo_reference(refund) for refund in paid]) if paid else {}
@@ -280,6 +296,7 @@ def _mapping(connection: str, world: World) -> Mapping:
     return next(mapping for mapping in world.connections() if mapping.connection == connection)
 
 
-def _batched(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), BATCH):
-        yield values[start : start + BATCH]
+def _batched(values: Sequence[T], start: int) -> Iterator[Sequence[T]]:
+    """Pages of `BATCH`, from page `start` on."""
+    for first in range(start * BATCH, len(values), BATCH):
+        yield values[first : first + BATCH]

@@ -4,12 +4,12 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from integration import items, release
+from integration import items, release, stock
 from integration.domain.order import Order
 from integration.domain.proof import compare, seal
 from integration.errors import NotReady, Rejected, Unavailable
 from integration.ports import ERP, SALES_ORDER, Fetched, Standing
-from integration.store import Transaction, documents, effects, exceptions, proofs
+from integration.store import Transaction, documents, effects, exceptions, levels, proofs
 from integration.store.ledger import Job
 from integration.vault import VaultError
 from integration.wiring import World
@@ -27,7 +27,7 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
     now = world.store.now()
     job.values |= {"clean_seq": job.row.dirty_seq, "read_at": now}
     if fetched is not None:
-        _keep(job, fetched, world)
+        _keep(job, fetched, mappings, world)
     past = _past(job, world)
     decision = release.decide(past, fetched, mappings)
     job.then(decision.state, decision.reason)
@@ -45,21 +45,45 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
     if decision.state == "cancelled" and job.row.state != "cancelled":
         job.values["done_at"] = now
         job.also(both_agree(job, "obsolete: cancelled in Centra before anything was sent"))
+        if fetched is not None and fetched.order is not None and decision.connection:
+            job.also(moved(decision.connection, fetched.order, _home(fetched.order, mappings)))
 
 
 def _newest(mappings: Sequence[Mapped], connection: str, otherwise: int) -> int:
     return next((m.version for m in mappings if m.connection == connection), otherwise)
 
 
-def _keep(job: Job, fetched: Fetched, world: World) -> None:
+def _keep(job: Job, fetched: Fetched, mappings: Sequence[Mapped], world: World) -> None:
     job.values |= {"source_version": fetched.fingerprint, "source_stamp": fetched.stamp}
     if fetched.order is not None:
         job.values |= release.facts_of(fetched.order)
         ended = fetched.order.ended
         job.values["closed_at"] = (job.row.closed_at or job.values["read_at"]) if ended else None
+        pieces = _pieces(fetched.order, _home(fetched.order, mappings))
+        job.also(lambda tx: levels.put_units(tx, job.id, pieces))
     same = (fetched.fingerprint, fetched.stamp) == (job.row.source_version, job.row.source_stamp)
     content = fetched.content
     job.also(lambda tx: _seal(tx, world, job.id, content, same=same))
+
+
+def _home(order: Order, mappings: Sequence[Mapped]) -> Mapped | None:
+    """The mapping that knows what the order's bundles consist of: its market's, else any of the storefront's."""
+    return next((m for m in mappings if order.market in m.markets), mappings[0] if mappings else None)
+
+
+def _pieces(order: Order, mapping: Mapped | None) -> dict[str, int]:
+    """What an order takes from stock: nothing once it is cancelled; cancelled pieces are in no line any more."""
+    return {} if order.cancelled else stock.pieces(((line.sku, line.quantity) for line in order.lines), mapping)
+
+
+def moved(connection: str, order: Order, mapping: Mapped | None) -> Callable[[Transaction], None]:
+    """Ask for the stock of an order's SKUs: the ERP has taken them, or given them back."""
+    skus = set(stock.pieces(((line.sku, line.quantity) for line in order.lines), mapping))
+
+    def act(tx: Transaction) -> None:
+        stock.hint(tx, connection, skus)
+
+    return act
 
 
 def _seal(tx: Transaction, world: World, job_id: int, content: bytes, *, same: bool) -> None:
@@ -160,6 +184,7 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
         "proven", f"proved equal to the minor unit as {standing.number or standing.ref}", done_at=world.store.now()
     )
     job.also(both_agree(job, "verified: read back equal"))
+    job.also(moved(mapping.connection, order, mapping))
 
 
 def _kind(component: str) -> str:
@@ -214,6 +239,16 @@ def certain_ref(job: Job, erp: ERP, world: World) -> str | None:
     if sent is not None and sent.state in effects.PENDING and sent.unknown_until and sent.unknown_until > now:
         raise NotReady("cancelled in Centra while its posting was in doubt", until=sent.unknown_until)
     return None
+
+
+def give_back(job: Job, world: World) -> None:
+    """After a cancellation in the ERP: what it had taken is free again.
+
+    An order that was erased meanwhile has no SKUs to tell; the ERP's own movements do.
+    """
+    with contextlib.suppress(Rejected):
+        order, mapping, _ = reread(job, world)
+        job.also(moved(mapping.connection, order, mapping))
 
 
 def both_agree(job: Job, how: str) -> Callable[[Transaction], None]:

@@ -74,4 +74,5 @@ def cancel_order(job: Job, world: World) -> None:
     else:
         world.effect(job, erp.cancel_write(erp.reference(job.key.number), ref))
         job.then("cancelled", "cancelled in both systems", erp_ref=ref, done_at=world.store.now())
+        orders.give_back(job, world)
     job.also(orders.both_agree(job, "verified: cancelled in both systems"))

@@ -329,28 +329,37 @@ variant = Table(
     Column("at", Instant, nullable=False),
 )
 
+LEVEL_STATES = ("hinted", "read", "pushed", "shown", "held", "orphan")
+
 level = Table(
     "level",
     metadata,
     Column("connection", String(64), primary_key=True),
     Column("sku", String(128), primary_key=True),
+    Column("state", String(16), nullable=False, comment="what was done last; hints are counted beside it"),
     Column("dirty_seq", Integer, nullable=False, comment="hints so far"),
     Column("clean_seq", Integer, nullable=False, comment="hints that the figure has answered"),
     Column("urgency", Integer, nullable=False, server_default="0", comment="lower goes first: units left when hinted"),
+    Column("waits_since", Instant, comment="the oldest hint whose answer the storefront does not show yet"),
     Column("figure", Integer, comment="the ERP's figure as last read"),
     Column("figure_at", Instant, comment="our clock before it was asked; an older reading never replaces a newer"),
     Column("known", Integer, comment="units of open orders that the figure has deducted already"),
     Column("unposted", Integer, comment="units sold that the figure has not deducted"),
     Column("buffer", Integer, comment="units held back"),
-    Column("allocated", Integer, comment="what the storefront had allocated in the same breath"),
-    Column("desired", Integer, comment="sellable units"),
+    Column("physical", Integer, comment="what the storefront had when it was last read, in units"),
+    Column("allocated", Integer, comment="of these, what it held for orders"),
+    Column("demand", Integer, comment="what it had sold and could not allocate"),
+    Column("desired", Integer, comment="units that shoppers may buy"),
     Column("pushed", Integer, comment="the number sent, in the connection's quantity type"),
     Column("pushed_at", Instant),
-    Column("pushed_figure_at", Instant, comment="the figure_at of what was sent; never goes back"),
-    Column("shown", Integer, comment="free to allocate in the storefront, as read back"),
+    Column("pushed_figure_at", Instant, comment="the figure_at of what the storefront was told; never goes back"),
+    Column("tries", Integer, nullable=False, server_default="0", comment="pushes in a row that were not read back"),
+    Column("leapt_at", Instant, comment="when it last dropped to nothing or changed by more than half"),
+    Column("shown", Integer, comment="units that shoppers can buy, as read back"),
     Column("shown_at", Instant),
-    Column("changed_at", Instant, nullable=False),
+    CheckConstraint(f"state in {LEVEL_STATES}", name="state"),
     Index("ix_level_dirty", "connection", "urgency"),
+    Index("ix_level_state", "connection", "state"),
 )
 
 tally = Table(

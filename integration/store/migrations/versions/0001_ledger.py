@@ -163,6 +163,9 @@ def upgrade() -> None:
         "level",
         sa.Column("connection", sa.String(length=64), nullable=False),
         sa.Column("sku", sa.String(length=128), nullable=False),
+        sa.Column(
+            "state", sa.String(length=16), nullable=False, comment="what was done last; hints are counted beside it"
+        ),
         sa.Column("dirty_seq", sa.Integer(), nullable=False, comment="hints so far"),
         sa.Column("clean_seq", sa.Integer(), nullable=False, comment="hints that the figure has answered"),
         sa.Column(
@@ -171,6 +174,12 @@ def upgrade() -> None:
             server_default="0",
             nullable=False,
             comment="lower goes first: units left when hinted",
+        ),
+        sa.Column(
+            "waits_since",
+            Instant(timezone=True),
+            nullable=True,
+            comment="the oldest hint whose answer the storefront does not show yet",
         ),
         sa.Column("figure", sa.Integer(), nullable=True, comment="the ERP's figure as last read"),
         sa.Column(
@@ -185,23 +194,37 @@ def upgrade() -> None:
         sa.Column("unposted", sa.Integer(), nullable=True, comment="units sold that the figure has not deducted"),
         sa.Column("buffer", sa.Integer(), nullable=True, comment="units held back"),
         sa.Column(
-            "allocated", sa.Integer(), nullable=True, comment="what the storefront had allocated in the same breath"
+            "physical", sa.Integer(), nullable=True, comment="what the storefront had when it was last read, in units"
         ),
-        sa.Column("desired", sa.Integer(), nullable=True, comment="sellable units"),
+        sa.Column("allocated", sa.Integer(), nullable=True, comment="of these, what it held for orders"),
+        sa.Column("demand", sa.Integer(), nullable=True, comment="what it had sold and could not allocate"),
+        sa.Column("desired", sa.Integer(), nullable=True, comment="units that shoppers may buy"),
         sa.Column("pushed", sa.Integer(), nullable=True, comment="the number sent, in the connection's quantity type"),
         sa.Column("pushed_at", Instant(timezone=True), nullable=True),
         sa.Column(
             "pushed_figure_at",
             Instant(timezone=True),
             nullable=True,
-            comment="the figure_at of what was sent; never goes back",
+            comment="the figure_at of what the storefront was told; never goes back",
         ),
-        sa.Column("shown", sa.Integer(), nullable=True, comment="free to allocate in the storefront, as read back"),
+        sa.Column(
+            "tries", sa.Integer(), server_default="0", nullable=False, comment="pushes in a row that were not read back"
+        ),
+        sa.Column(
+            "leapt_at",
+            Instant(timezone=True),
+            nullable=True,
+            comment="when it last dropped to nothing or changed by more than half",
+        ),
+        sa.Column("shown", sa.Integer(), nullable=True, comment="units that shoppers can buy, as read back"),
         sa.Column("shown_at", Instant(timezone=True), nullable=True),
-        sa.Column("changed_at", Instant(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "state in ('hinted', 'read', 'pushed', 'shown', 'held', 'orphan')", name=op.f("ck_level_state")
+        ),
         sa.PrimaryKeyConstraint("connection", "sku", name=op.f("pk_level")),
     )
     op.create_index("ix_level_dirty", "level", ["connection", "urgency"], unique=False)
+    op.create_index("ix_level_state", "level", ["connection", "state"], unique=False)
     op.create_table(
         "mapping",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -114,6 +114,10 @@ class Variant:
     ref: str
 
 
+SHELF_PAGE = 200
+"""The most variants one `shelves` may ask for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """What the storefront has of a SKU: whole units. `demand` was sold and could not be allocated."""
@@ -151,8 +155,11 @@ class StorefrontStock(Protocol):
     def variants(self, page: int) -> tuple[Sequence[Variant], bool]:
         """One page (from 1) of all SKUs, and whether there may be more."""
 
-    def shelves(self, refs: Collection[str]) -> Mapping[str, Shelf]:
-        """What the storefront has of these variants, by ref; in one request for up to `SHELF_PAGE` of them."""
+    def shelves(self, place: str, refs: Collection[str]) -> Mapping[str, Shelf]:
+        """What a warehouse of the storefront has of these variants, by ref; what it does not know is left out.
+
+        In one request, so for at most `SHELF_PAGE` of them.
+        """
 
     def set_stock(self, place: str, quantity_type: str, quantities: Mapping[str, int]) -> None:
         """Set the stock of many variants (ref to number) in one request. Repeatable. Raises `Unknown`, `Rejected`."""

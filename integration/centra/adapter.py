@@ -1,12 +1,12 @@
 """Centra as a `Storefront`."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from integration.centra import wire
-from integration.centra.client import CentraClient
+from integration.centra.nodes import ids, rows
+from integration.centra.stock import Stock
 from integration.domain.order import Order
-from integration.errors import Unavailable
 from integration.http import is_storable
 from integration.ports import Event, Fetched, Sighting, Taking
 
@@ -17,21 +17,16 @@ FETCH_COMPLEXITY = 60
 """Our guess of what one order node costs of the complexity budget; Centra's answer tells the truth afterwards."""
 
 
-class Centra:
-    """One Centra instance. `fingerprint` turns bytes into a keyed hash."""
-
-    def __init__(self, name: str, client: CentraClient, *, fingerprint: Callable[[bytes], str]) -> None:
-        self.name = name
-        self.client = client
-        self.fingerprint = fingerprint
+class Centra(Stock):
+    """One Centra instance: orders and events here, the rest of an order's life in the parts it is made of."""
 
     def fetch(self, numbers: Sequence[str]) -> Mapping[str, Fetched]:
-        asked = _numbers(numbers)
+        asked = ids(numbers)
         if not asked:
             return {}
         wanted = {"numbers": asked, "limit": len(asked)}
         answer = self.client.read("orders", wanted, lane="orders", complexity=FETCH_COMPLEXITY * len(asked))
-        return {str(node["number"]): self._fetched(node) for node in _rows(answer, "orders")}
+        return {str(node["number"]): self._fetched(node) for node in rows(answer, "orders")}
 
     def _fetched(self, node: Mapping[str, object]) -> Fetched:
         stamp = _stamp(node)
@@ -50,30 +45,30 @@ class Centra:
 
     def placed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
         window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
-        rows = _rows(self.client.read("placed", window, lane="orders", complexity=PAGE), "orders")
-        return _sightings(rows), len(rows) == PAGE
+        found = rows(self.client.read("placed", window, lane="orders", complexity=PAGE), "orders")
+        return _sightings(found), len(found) == PAGE
 
     def takings(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Taking], bool]:
         window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
-        rows = _rows(self.client.read("takings", window, lane="finance", complexity=PAGE * 4), "orders")
-        return [wire.read_taking(row) for row in rows], len(rows) == PAGE
+        found = rows(self.client.read("takings", window, lane="finance", complexity=PAGE * 4), "orders")
+        return [wire.read_taking(row) for row in found], len(found) == PAGE
 
     def changed_between(self, since: datetime, until: datetime, page: int) -> tuple[Sequence[Sighting], bool]:
         window = {"from": wire.instant(since), "to": wire.instant(until), "limit": PAGE, "page": page}
-        rows = _rows(self.client.read("updated", window, lane="orders", complexity=PAGE), "orders")
-        return _sightings(rows), len(rows) == PAGE
+        found = rows(self.client.read("updated", window, lane="orders", complexity=PAGE), "orders")
+        return _sightings(found), len(found) == PAGE
 
     def stamps(self, numbers: Sequence[str]) -> Sequence[Sighting]:
-        asked = _numbers(numbers)
+        asked = ids(numbers)
         if not asked:
             return []
         wanted = {"numbers": asked, "limit": len(asked)}
-        return _sightings(_rows(self.client.read("stamps", wanted, lane="finance", complexity=len(asked)), "orders"))
+        return _sightings(rows(self.client.read("stamps", wanted, lane="finance", complexity=len(asked)), "orders"))
 
     def events(self) -> Sequence[Event]:
-        rows = _rows(self.client.read("events", {"limit": EVENTS}, lane="orders", complexity=EVENTS), "events")
+        answer = self.client.read("events", {"limit": EVENTS}, lane="orders", complexity=EVENTS)
         found = []
-        for row in rows:
+        for row in rows(answer, "events"):
             seen = row.get("object")
             number = seen.get("orderNumber") if isinstance(seen, dict) else None
             found.append(Event(int(str(row["id"])), "" if number is None else str(number)))
@@ -87,25 +82,13 @@ class Centra:
         self.client.change("listen", {}, lane="orders")
 
     def check(self) -> str:
-        rows = _rows(self.client.read("rate_limits", {}, lane="orders"), "rateLimits")
-        told = (f"{r['type']} {r['remainingQuota']}/{r['quota']} per {r['intervalSeconds']}" for r in rows)
+        limits = rows(self.client.read("rate_limits", {}, lane="orders"), "rateLimits")
+        told = (f"{r['type']} {r['remainingQuota']}/{r['quota']} per {r['intervalSeconds']}" for r in limits)
         return "reachable; " + ", ".join(told)
 
 
-def _numbers(told: Sequence[str]) -> list[int]:
-    """Those that can be order numbers: one beyond GraphQL's 32 bits would have the whole page refused."""
-    return [int(n) for n in told if n.isascii() and n.isdigit() and len(n) <= 10 and int(n) < 2**31]
-
-
-def _rows(answer: Mapping[str, object], name: str) -> list[dict[str, object]]:
-    rows = answer.get(name)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Unavailable(f"Centra answered without {name}")
-    return rows
-
-
-def _sightings(rows: Sequence[Mapping[str, object]]) -> list[Sighting]:
-    return [Sighting(str(row["number"]), _stamp(row), _instant(row.get("createdAt"))) for row in rows]
+def _sightings(told: Sequence[Mapping[str, object]]) -> list[Sighting]:
+    return [Sighting(str(row["number"]), _stamp(row), _instant(row.get("createdAt"))) for row in told]
 
 
 def _stamp(node: Mapping[str, object]) -> str:

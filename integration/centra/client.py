@@ -33,15 +33,20 @@ class CentraClient:
         costs = {"requests": 1, "complexity": complexity}
         return self._run(name, variables, lane=lane, writes=False, costs=costs)
 
-    def change(self, name: str, variables: Mapping[str, object], *, lane: str) -> dict[str, Any]:
-        """The payload of a mutation's single field, once its `userErrors` are empty. Raises `Rejected` when not."""
+    def change(
+        self, name: str, variables: Mapping[str, object], *, lane: str, refused_as: str = "SCHEMA_CHANGE"
+    ) -> dict[str, Any]:
+        """The payload of a mutation's single field, once its `userErrors` are empty. When they are not, raises `Rejected`
+        of the type `refused_as` with Centra's words as evidence.
+        """
         answer = self._run(name, variables, lane=lane, writes=True, costs={"requests": 1, "mutations": 1})
         (payload,) = answer.values() if len(answer) == 1 else (None,)
         if not isinstance(payload, dict) or not isinstance(payload.get("userErrors"), list):
             return self._nonsense(name, writes=True)
         if payload["userErrors"]:
-            words = "; ".join(str(e.get("message") if isinstance(e, dict) else e) for e in payload["userErrors"])
-            raise Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name}", evidence=words)
+            raise Rejected(
+                refused_as, f"centra:{name}", f"Centra refused {name}", evidence=words(payload["userErrors"])
+            )
         return dict(payload)
 
     def _run(
@@ -69,7 +74,7 @@ class CentraClient:
     def _refused(self, name: str, document: Any, what: str, text: str, *, writes: bool) -> Exception:
         """A missing permission concerns the connection, not one order; anything else is a changed contract."""
         first = _first_error(document)
-        words = str(first.get("message") or text)[:500]
+        said = str(first.get("message") or text)[:500]
         if what == "HTTP 403" or denied(document):
             self.http.gate.unauthorised()
             return Unavailable(
@@ -81,7 +86,13 @@ class CentraClient:
         if first.get("path"):
             message = f"Centra answered {name} in part"
             return Unknown(message) if writes else Unavailable(message, system=self.http.gate.system)
-        return Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name} ({what})", evidence=words)
+        return Rejected("SCHEMA_CHANGE", f"centra:{name}", f"Centra refused {name} ({what})", evidence=said)
+
+
+def words(told: object) -> str:
+    """What `userErrors` or `userWarnings` say, in one text."""
+    listed = told if isinstance(told, list) else []
+    return "; ".join(str(each.get("message") if isinstance(each, dict) else each) for each in listed)
 
 
 def _first_error(document: Any) -> dict[str, Any]:

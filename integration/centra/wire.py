@@ -11,9 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate
 
-from integration.domain.money import Money, MoneyError, digits, exponent, tax_rate, total
+from integration.centra.nodes import Amount, Code, Named, Percent, Reading, Size, Total, where
+from integration.domain.money import Money, MoneyError, total
 from integration.domain.order import Address, Discount, Key, Order, OrderLine, Payment
 from integration.errors import Rejected
 from integration.http import parse_json
@@ -30,59 +31,7 @@ class BadOrder(ValueError):
     """An order node that cannot be read; the text names the field and holds no value of it."""
 
 
-class _Amount(fields.Field[Decimal]):
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
-        try:
-            return digits(value["value"])
-        except (TypeError, KeyError, MoneyError) as error:
-            raise ValidationError("not an amount") from error
-
-
-class _Plain(fields.Field[Decimal]):
-    """An amount in digits, beside its currency."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
-        try:
-            return digits(value)
-        except MoneyError as error:
-            raise ValidationError("not an amount") from error
-
-
-class _Percent(_Plain):
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Decimal:
-        percent = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            tax_rate(percent)
-        except MoneyError as error:
-            raise ValidationError("not a tax percentage") from error
-        return percent
-
-
-def _currency(code: str) -> None:
-    try:
-        exponent(code)
-    except MoneyError as error:
-        raise ValidationError("not a currency") from error
-
-
-class _Reading(Schema):
-    class Meta:
-        unknown = EXCLUDE
-
-
-class _Named(_Reading):
-    name = fields.String(required=True)
-
-
-class _Code(_Reading):
-    code = fields.String(required=True)
-
-
-class _Currency(_Reading):
-    code = fields.String(required=True, validate=_currency)
-
-
-class _Place(_Reading):
+class _Place(Reading):
     firstName = fields.String(load_default="", allow_none=True)
     lastName = fields.String(load_default="", allow_none=True)
     companyName = fields.String(load_default="", allow_none=True)
@@ -91,72 +40,63 @@ class _Place(_Reading):
     city = fields.String(load_default="", allow_none=True)
     zipCode = fields.String(load_default="", allow_none=True)
     stateOrProvince = fields.String(load_default="", allow_none=True)
-    state = fields.Nested(_Code, allow_none=True, load_default=None)
-    country = fields.Nested(_Code, allow_none=True, load_default=None)
+    state = fields.Nested(Code, allow_none=True, load_default=None)
+    country = fields.Nested(Code, allow_none=True, load_default=None)
     email = fields.String(load_default="", allow_none=True)
     phoneNumber = fields.String(load_default="", allow_none=True)
 
 
-class _Size(_Reading):
-    SKU = fields.String(required=True, validate=validate.Length(1, 128))
-
-
-class _Line(_Reading):
+class _Line(Reading):
     id = fields.Integer(required=True, strict=True)
     quantity = fields.Integer(required=True, strict=True, validate=validate.Range(0, 1_000_000))
-    taxPercent = _Percent(required=True, allow_none=True)
+    taxPercent = Percent(required=True, allow_none=True)
     productName = fields.String(load_default="", allow_none=True)
-    productSize = fields.Nested(_Size, required=True)
-    net = _Amount(required=True)
-    gross = _Amount(required=True)
+    productSize = fields.Nested(Size, required=True)
+    net = Amount(required=True)
+    gross = Amount(required=True)
 
 
-class _Totals(_Reading):
-    shipping = _Amount(allow_none=True, load_default=None)
-    handling = _Amount(allow_none=True, load_default=None)
-    discounts = _Amount(allow_none=True, load_default=None)
-    taxIncluded = _Amount(allow_none=True, load_default=None)
-    taxAdded = _Amount(allow_none=True, load_default=None)
-    taxDeducted = _Amount(allow_none=True, load_default=None)
-    shippingTaxIncluded = _Amount(allow_none=True, load_default=None)
+class _Totals(Reading):
+    shipping = Amount(allow_none=True, load_default=None)
+    handling = Amount(allow_none=True, load_default=None)
+    discounts = Amount(allow_none=True, load_default=None)
+    taxIncluded = Amount(allow_none=True, load_default=None)
+    taxAdded = Amount(allow_none=True, load_default=None)
+    taxDeducted = Amount(allow_none=True, load_default=None)
+    shippingTaxIncluded = Amount(allow_none=True, load_default=None)
 
 
-class _Voucher(_Reading):
+class _Voucher(Reading):
     name = fields.String(load_default="", allow_none=True)
     code = fields.String(load_default="", allow_none=True)
     type = fields.String(load_default="", allow_none=True)
 
 
-class _Discount(_Reading):
-    value = _Amount(required=True)
+class _Discount(Reading):
+    value = Amount(required=True)
     voucher = fields.Nested(_Voucher, load_default=None, allow_none=True)
 
 
-class _Payment(_Reading):
+class _Payment(Reading):
     entryType = fields.String(load_default="", allow_none=True)
     status = fields.String(load_default="", allow_none=True)
     externalReference = fields.String(load_default="", allow_none=True)
-    value = _Amount(required=True)
+    value = Amount(required=True)
 
 
-class _Total(_Reading):
-    value = _Plain(required=True)
-    currency = fields.Nested(_Currency, required=True)
+class _ShippingGroup(Reading):
+    shippingOption = fields.Nested(Named, allow_none=True, load_default=None)
 
 
-class _ShippingGroup(_Reading):
-    shippingOption = fields.Nested(_Named, allow_none=True, load_default=None)
-
-
-class _Method(_Reading):
+class _Method(Reading):
     plugin = fields.String(load_default="", allow_none=True)
 
 
-class _Customer(_Reading):
+class _Customer(Reading):
     email = fields.String(load_default="", allow_none=True)
 
 
-class _Node(_Reading):
+class _Node(Reading):
     id = fields.String(required=True)
     number = fields.Integer(required=True, strict=True)
     status = fields.String(required=True)
@@ -164,9 +104,9 @@ class _Node(_Reading):
     isWaitingForPayment = fields.Boolean(load_default=False, allow_none=True)
     isInternal = fields.Boolean(load_default=False, allow_none=True)
     createdAt = fields.AwareDateTime(required=True, format="iso")
-    store = fields.Nested(_Named, required=True)
-    market = fields.Nested(_Named, allow_none=True, load_default=None)
-    grandTotal = fields.Nested(_Total, required=True)
+    store = fields.Nested(Named, required=True)
+    market = fields.Nested(Named, allow_none=True, load_default=None)
+    grandTotal = fields.Nested(Total, required=True)
     totals = fields.Nested(_Totals, required=True)
     shippingPriceGroup = fields.Nested(_ShippingGroup, allow_none=True, load_default=None)
     paymentMethod = fields.Nested(_Method, allow_none=True, load_default=None)
@@ -188,18 +128,18 @@ def read_order(instance: str, node: Mapping[str, Any]) -> Order:
         told = _NODE.load(dict(node))
         return _order(instance, told)
     except ValidationError as error:
-        raise BadOrder(f"the order node cannot be read at {_where(error.messages)}") from error
+        raise BadOrder(f"the order node cannot be read at {where(error.messages)}") from error
     except MoneyError as error:
         raise BadOrder(str(error)) from error
 
 
-class _Sold(_Reading):
+class _Sold(Reading):
     number = fields.Integer(required=True, strict=True)
     status = fields.String(required=True)
     createdAt = fields.AwareDateTime(required=True, format="iso")
-    store = fields.Nested(_Named, required=True)
-    market = fields.Nested(_Named, allow_none=True, load_default=None)
-    grandTotal = fields.Nested(_Total, required=True)
+    store = fields.Nested(Named, required=True)
+    market = fields.Nested(Named, allow_none=True, load_default=None)
+    grandTotal = fields.Nested(Total, required=True)
 
 
 _SOLD = _Sold()
@@ -211,8 +151,8 @@ def read_taking(node: Mapping[str, Any]) -> Taking:
         told = _SOLD.load(dict(node))
         total = Money.of(told["grandTotal"]["value"], told["grandTotal"]["currency"]["code"])
     except (ValidationError, MoneyError) as error:
-        where = _where(error.messages) if isinstance(error, ValidationError) else str(error)
-        raise Rejected("SCHEMA_CHANGE", "centra:takings", f"an order's total cannot be read at {where}") from error
+        place = where(error.messages) if isinstance(error, ValidationError) else str(error)
+        raise Rejected("SCHEMA_CHANGE", "centra:takings", f"an order's total cannot be read at {place}") from error
     return Taking(str(told["number"]), _market(told), total, told["status"] in CANCELLED, told["createdAt"])
 
 
@@ -310,14 +250,6 @@ def _place(told: dict[str, Any] | None) -> Address:
         email=told["email"] or "",
         phone=told["phoneNumber"] or "",
     )
-
-
-def _where(messages: Any) -> str:
-    path = []
-    while isinstance(messages, dict):
-        key, messages = next(iter(messages.items()))
-        path.append(str(key))
-    return ".".join(path)
 
 
 def to_bytes(node: Mapping[str, Any]) -> bytes:

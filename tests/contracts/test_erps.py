@@ -1,72 +1,19 @@
 """What every ERP adapter must do, whoever wrote it: a newcomer is one line in `ERPS` and a sandbox with these verbs."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from stage import MAPPINGS, Stage
+from erp_benches import ERPS, Bench
+from stage import MAPPINGS
 
-from integration.domain.order import Key, Order
+from integration.domain.order import Key
 from integration.errors import Rejected, Unavailable, Unknown
-from integration.ports import ERP, Draft, EffectClass
+from integration.ports import EffectClass
 from integration.sandbox.catalogue import UNKNOWN_SKUS
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
-from mappings import Mapping
-
-
-@dataclass
-class Bench:
-    """An adapter with its sandbox. `fault(name, call)` plans one; `documents(reference)` reads the sandbox's books."""
-
-    stage: Stage
-    erp: ERP
-    mapping: Mapping
-    fault: Callable[..., Any]
-    documents: Callable[[str], list[dict[str, Any]]]
-    finish: Callable[[str], None]
-    """The warehouse packs an order's parcel: too late for a cancel."""
-
-    def order(self, **terms: Any) -> Order:
-        number = self.stage.order(**terms)
-        fetched = self.stage.world.storefronts["brand"].fetch([number])[number]
-        assert fetched.order is not None
-        return fetched.order
-
-    def draft(self, **terms: Any) -> Draft:
-        return self.erp.compose(self.order(**terms), self.mapping)
-
-
-def fulfil() -> Bench:
-    stage = Stage()
-
-    def documents(reference: str) -> list[dict[str, Any]]:
-        return [s for s in stage.fulfil.books()["sales"] if s["channel_identifier"] == reference]
-
-    def finish(reference: str) -> None:
-        for shipment in documents(reference)[0]["shipments"]:
-            stage.fulfil.pack(int(shipment))
-
-    return Bench(
-        stage=stage,
-        erp=stage.world.erp("fulfil"),
-        mapping=stage.world.mapping("fulfil", 1),
-        fault=lambda name, call="create_order", **terms: stage.fulfil.faults.plan(name, operation=call, **terms),
-        documents=documents,
-        finish=finish,
-    )
-
-
-ERPS: dict[str, Callable[[], Bench]] = {"fulfil": fulfil}
-
-
-@pytest.fixture(params=sorted(ERPS))
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made = ERPS[request.param]()
-    yield made
-    made.stage.store.close()
 
 
 def test_every_mapping_file_has_its_adapter_under_this_contract() -> None:

@@ -1,8 +1,6 @@
 """Fulfil as an `ERP`."""
 
-import hashlib
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,41 +9,21 @@ from integration.domain.pricing import PricedOrder
 from integration.domain.proof import Value
 from integration.erp.fulfil import wire
 from integration.erp.fulfil.client import FulfilClient, UserError
+from integration.erp.fulfil.shipments import Shipments
+from integration.erp.fulfil.stock import Stock
+from integration.erp.fulfil.tenant import CANCELLED, PREFIX, SEARCH_LAG, batches, changed, fingerprint, stamp_of
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http
 from integration.ports import CANCELLATION, SALES_ORDER, Booking, Draft, EffectClass, Standing, Write
 from mappings import Mapping as Mapped
 
-PREFIX = "centra-"
-"""Begins every `channel_identifier` of ours: an order of ours is known by it, and a stranger's is left alone."""
 
-SEARCH_LAG = timedelta(seconds=20)
-"""How long after a doubtful call an absent order proves nothing. Unconfirmed; longer than any lag reported."""
-
-MARGIN = timedelta(seconds=5)
-"""Between the longest call and what the ledger reckons with."""
-
-BATCH = 100
-"""References in one read-back: with up to five lines an order, one page of lines."""
-
-
-class Fulfil:
-    """One Fulfil tenant."""
-
-    def __init__(self, name: str, client: FulfilClient) -> None:
-        self.name = name
-        self.client = client
-
-    def reference(self, order_number: str) -> str:
-        return f"{PREFIX}{order_number}"
-
-    def number_of(self, reference: str) -> str:
-        number = reference.removeprefix(PREFIX)
-        return number if number != reference and number.isascii() and number.isdigit() else ""
+class Fulfil(Stock, Shipments):
+    """One Fulfil tenant: orders here, the rest of their life in the parts it is made of."""
 
     def items(self, skus: Collection[str]) -> Mapping[str, str | None]:
         found: dict[str, str | None] = dict.fromkeys(skus)
-        for batch in _batches(sorted(skus)):
+        for batch in batches(sorted(skus)):
             domain = [["code", "in", batch]]
             for row in self.client.search_read("product.product", domain, ("code", "active"), lane="orders"):
                 if row["code"] in found and row["active"]:
@@ -61,7 +39,7 @@ class Fulfil:
         return Draft(
             reference=reference,
             request=body,
-            fingerprint=_fingerprint(body),
+            fingerprint=fingerprint(body),
             components={"channel": market.channel, "warehouse": market.warehouse}
             | wire.our_components(request, order.currency),
             carried=_carried(found),
@@ -76,11 +54,8 @@ class Fulfil:
             send=lambda: self._create(draft),
             find=lambda: self._refs(draft.reference),
             wait=SEARCH_LAG,
-            takes=self._takes(1),
+            takes=self.takes(1),
         )
-
-    def _takes(self, calls: int) -> timedelta:
-        return timedelta(seconds=self.client.http.timeouts.total) * calls + MARGIN
 
     def _create(self, draft: Draft) -> str:
         request: Any = draft.request["order"]
@@ -115,9 +90,9 @@ class Fulfil:
             reference=reference,
             fingerprint=f"cancel {ref}",
             send=lambda: self._cancel(ref),
-            find=lambda: [ref] if self._state(ref) in ("cancel", "cancelled") else [],
+            find=lambda: [ref] if self._state(ref) in CANCELLED else [],
             wait=timedelta(0),
-            takes=self._takes(3),
+            takes=self.takes(3),
         )
 
     def _sale(self, ref: str, field: str) -> Any:
@@ -132,16 +107,16 @@ class Fulfil:
 
     def _cancel(self, ref: str) -> str:
         """Cancel the shipments, then the sale: the order of calls seen in production (Fulfil's own rule is unconfirmed)."""
-        if self._state(ref) in ("cancel", "cancelled"):
+        if self._state(ref) in CANCELLED:
             return ref
         try:
             wanted = [["id", "in", self._sale(ref, "shipments")]]
             for shipment in list(self.client.search_read("stock.shipment.out", wanted, ("state",), lane="orders")):
-                if shipment["state"] not in ("cancel", "cancelled"):  # an earlier try may have come this far
+                if shipment["state"] not in CANCELLED:  # an earlier try may have come this far
                     self.client.act("stock.shipment.out", str(shipment["id"]), "cancel", lane="orders")
             self.client.act("sale.sale", ref, "cancel", lane="orders")
         except UserError as error:
-            if self._state(ref) in ("cancel", "cancelled"):
+            if self._state(ref) in CANCELLED:
                 return ref
             message = "cancelled in Centra, but Fulfil will not cancel it any more"
             raise Rejected("ORDER_CANCEL_TOO_LATE", "fulfil:cancel", message, evidence=error.words) from error
@@ -149,7 +124,7 @@ class Fulfil:
 
     def standing(self, references: Collection[str]) -> Mapping[str, Sequence[Standing]]:
         found: dict[str, list[Standing]] = {reference: [] for reference in references}
-        for batch in _batches(sorted(references)):
+        for batch in batches(sorted(references)):
             sales = list(
                 self.client.search_read(
                     "sale.sale", [["channel_identifier", "in", batch]], wire.SALE_FIELDS, lane="orders"
@@ -174,13 +149,13 @@ class Fulfil:
             number=str(sale["number"] or ""),
             life=wire.LIVES.get(str(sale["state"]), "draft"),
             components=_place(sale) | wire.their_components(sale, lines) if lines else {},
-            stamp=str(sale["write_date"] or sale["create_date"]),
+            stamp=stamp_of(sale),
             problem="a channel exception holds the order" if sale["has_channel_exception"] else "",
         )
 
     def bookings(self, references: Collection[str]) -> Mapping[str, Sequence[Booking]]:
         found: dict[str, list[Booking]] = {reference: [] for reference in references}
-        for batch in _batches(sorted(references)):
+        for batch in batches(sorted(references)):
             domain = [["channel_identifier", "in", batch]]
             for sale in self.client.search_read("sale.sale", domain, wire.BOOKING_FIELDS, lane="finance"):
                 found[sale["channel_identifier"]].append(wire.booking(sale))
@@ -189,7 +164,7 @@ class Fulfil:
     def changed_since(self, since: datetime) -> Sequence[Standing]:
         domain = [
             ["channel_identifier", "like", f"{PREFIX}%"],
-            ["OR", [["write_date", ">", since]], [["create_date", ">", since]]],
+            changed(since),
         ]
         rows = self.client.search_read("sale.sale", domain, wire.SALE_FIELDS, lane="finance")
         return [self._standing(sale, []) for sale in rows]
@@ -212,15 +187,6 @@ def headers(token: str) -> dict[str, str]:
 def _place(sale: Mapping[str, Any]) -> dict[str, Value]:
     """Where Fulfil put an order: a mapping that names the wrong channel or warehouse shows here."""
     return {"channel": sale["channel"], "warehouse": sale["warehouse"]}
-
-
-def _batches(values: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(values), BATCH):
-        yield list(values[start : start + BATCH])
-
-
-def _fingerprint(body: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _carried(found: PricedOrder) -> dict[str, str]:

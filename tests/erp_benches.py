@@ -1,0 +1,90 @@
+"""Every ERP adapter on a bench of its own: the adapter, its sandbox, and the verbs that the contracts need of both."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stage import Stage
+
+from integration.domain.order import Order
+from integration.ports import ERP, Draft
+from mappings import Mapping as Mapped
+
+
+@dataclass
+class Bench:
+    """An adapter with its sandbox. `fault(name, call)` plans one; `documents(reference)` reads the sandbox's books."""
+
+    stage: Stage
+    erp: ERP
+    mapping: Mapped
+    warehouse: int
+    fault: Callable[..., Any]
+    documents: Callable[[str], list[dict[str, Any]]]
+    finish: Callable[[str], None]
+    """The warehouse packs an order's parcel: too late for a cancel."""
+    count: Callable[[str, float, int], object]
+    """A count in a warehouse finds so many pieces of a SKU."""
+    ship: Callable[..., object]
+    """An order leaves, or the part of it that `lines` (SKU to pieces) says, in parcels with these `tracking` numbers."""
+    relabel: Callable[..., object]
+    """What has left gets another label."""
+    receive: Callable[..., object]
+    """A return arrives, by our reference; with `dispositions` it is inspected at once, `quantities` by SKU arrived."""
+    inspect: Callable[..., object]
+    """What arrived is judged: one word of `DISPOSITIONS`, or pieces by word, or either by SKU."""
+    memos: Callable[[str], list[dict[str, Any]]]
+    """Credit memos in the sandbox's books."""
+    close_books: Callable[[str], None]
+    """Nothing can be posted on this day (ISO) or before."""
+    switch: Callable[[Mapping[str, Any]], None]
+    calls: Mapping[str, str]
+    """What the sandbox calls the write that `fault` is to hit: "return" and "memo"."""
+
+    def order(self, **terms: Any) -> Order:
+        return self.read(self.stage.order(**terms))
+
+    def read(self, number: str) -> Order:
+        fetched = self.stage.world.storefronts["brand"].fetch([number])[number]
+        assert fetched.order is not None
+        return fetched.order
+
+    def draft(self, **terms: Any) -> Draft:
+        return self.erp.compose(self.order(**terms), self.mapping)
+
+    def posted(self, **terms: Any) -> tuple[Order, str]:
+        """An order and its sales order's id."""
+        order = self.order(**terms)
+        return order, self.erp.order_write(self.erp.compose(order, self.mapping)).send()
+
+
+def fulfil() -> Bench:
+    stage = Stage()
+
+    def documents(reference: str) -> list[dict[str, Any]]:
+        return [s for s in stage.fulfil.books()["sales"] if s["channel_identifier"] == reference]
+
+    def fault(name: str, call: str = "create_order", **terms: Any) -> None:
+        stage.fulfil.faults.plan(name, operation=call, **terms)
+
+    return Bench(
+        stage=stage,
+        erp=stage.world.erp("fulfil"),
+        mapping=stage.world.mapping("fulfil", 1),
+        warehouse=4,
+        fault=fault,
+        documents=documents,
+        finish=stage.fulfil.pack,
+        count=stage.fulfil.adjust,
+        ship=stage.fulfil.ship,
+        relabel=stage.fulfil.relabel,
+        receive=stage.fulfil.receive_return,
+        inspect=stage.fulfil.inspect_return,
+        memos=lambda reference: [i for i in stage.fulfil.books()["invoices"] if i["reference"] == reference],
+        close_books=lambda day: stage.fulfil.switches.change({"closed_until": day}),
+        switch=lambda words: stage.fulfil.switches.change(dict(words)),
+        calls={"return": "return_order", "memo": "create", "post": "post"},
+    )
+
+
+ERPS: dict[str, Callable[[], Bench]] = {"fulfil": fulfil}

@@ -104,6 +104,7 @@ job = Table(
         "erp_stamp", String(40), nullable=False, server_default="", comment="the ERP's last-changed stamp when proved"
     ),
     Column("order_number", String(64), comment="the order that a shipment, return or refund belongs to"),
+    Column("return_number", String(64), comment="the return that a refund pays for"),
     Column("market", String(128), nullable=False, server_default=""),
     Column("currency", String(3)),
     Column("total_minor", BigInteger),
@@ -118,6 +119,8 @@ job = Table(
     CheckConstraint(f"state in {STATES}", name="state"),
     Index("ix_job_due", "lane", "state", "not_before"),
     Index("ix_job_order_number", "instance", "order_number"),
+    Index("ix_job_return_number", "instance", "return_number"),
+    Index("ix_job_changed_at", "instance", "changed_at"),
     Index("ix_job_occurred_at", "connection", "kind", "occurred_at"),
     Index("ix_job_until", "until"),
 )

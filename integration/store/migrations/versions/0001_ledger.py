@@ -131,6 +131,7 @@ def upgrade() -> None:
             nullable=True,
             comment="the order that a shipment, return or refund belongs to",
         ),
+        sa.Column("return_number", sa.String(length=64), nullable=True, comment="the return that a refund pays for"),
         sa.Column("market", sa.String(length=128), server_default="", nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("total_minor", sa.BigInteger(), nullable=True),
@@ -155,9 +156,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
         sa.UniqueConstraint("instance", "kind", "number", name=op.f("uq_job_instance_kind_number")),
     )
+    op.create_index("ix_job_changed_at", "job", ["instance", "changed_at"], unique=False)
     op.create_index("ix_job_due", "job", ["lane", "state", "not_before"], unique=False)
     op.create_index("ix_job_occurred_at", "job", ["connection", "kind", "occurred_at"], unique=False)
     op.create_index("ix_job_order_number", "job", ["instance", "order_number"], unique=False)
+    op.create_index("ix_job_return_number", "job", ["instance", "return_number"], unique=False)
     op.create_index("ix_job_until", "job", ["until"], unique=False)
     op.create_table(
         "level",

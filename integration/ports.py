@@ -174,9 +174,12 @@ class StorefrontShipments(Protocol):
     def shipments(self, order_numbers: Collection[str]) -> Mapping[str, Sequence[ShownShipment]]:
         """All shipments of these orders, by order number, in one request."""
 
-    def create_shipment(self, dispatch: Dispatch, order_id: str, *, bound: Collection[str]) -> Write:
+    def create_shipment(
+        self, dispatch: Dispatch, order_id: str, *, bound: Collection[str], paid: bool = False
+    ) -> Write:
         """Show a dispatch: lines and quantities, good to go, nothing captured or sent. Class C: found again as a shipment
-        of the order with just these lines that is not among `bound`, the refs that other dispatches have.
+        of the order with just these lines that is not among `bound`, the refs that other dispatches have. `paid`: its
+        money is taken elsewhere, so no capture is to follow.
         """
 
     def capture_shipment(self, ref: str, order_number: str) -> Write:

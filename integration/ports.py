@@ -281,11 +281,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Something in the ERP that changed: its ref or SKU, a stamp, and the order it belongs to where that is known."""
+    """Something in the ERP that changed: its ref or SKU, a stamp, and the order it belongs to where that is known.
+
+    `number` is what people call it there.
+    """
 
     ref: str
     stamp: str
     order_number: str = ""
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +333,9 @@ class ERPReturns(Protocol):
     def return_reference(self, number: str) -> str:
         """Our reference for a return of the storefront."""
 
+    def return_number(self, reference: str) -> str:
+        """The storefront's return in a reference; empty when the reference is not ours."""
+
     def open_return(self, document: Return, order_ref: str, mapping: Mapped) -> Write:
         """Announce a return against its sales order, every field explicit. Class C until a tenant proves the key."""
 
@@ -347,6 +354,9 @@ class ERPCredit(Protocol):
 
     def memo_reference(self, refund: Refund) -> str:
         """Our reference for a refund."""
+
+    def refund_number(self, reference: str) -> str:
+        """The refund in a reference; empty when the reference is not ours."""
 
     def compose_memo(self, refund: Refund, order: Order, order_ref: str, mapping: Mapped) -> Draft:
         """Translate a refund; `components` are what the memo's read-back must show. Raises `Unmapped`, `Rejected`."""

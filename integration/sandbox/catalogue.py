@@ -188,12 +188,15 @@ def voucher_amount(voucher: Voucher, currency: str) -> Decimal:
 
 @dataclass(frozen=True)
 class CentraWarehouse:
-    """A warehouse as Centra numbers it; `fulfil_id` is the same building in the ERP."""
+    """A warehouse as Centra numbers it; `fulfil_id` is the same building in the ERP, `threshold` the pieces of every SKU
+    that the shop keeps back (never subtracted from GraphQL's numbers).
+    """
 
     id: int
     name: str
     country: str
     fulfil_id: int
+    threshold: int = 0
 
 
 CENTRA_WAREHOUSES = {

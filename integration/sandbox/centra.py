@@ -4,20 +4,27 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from integration.sandbox.catalogue import CENTRA_WAREHOUSES
 from integration.sandbox.centra_acts import Orders
+from integration.sandbox.centra_books import book, ledger
 from integration.sandbox.centra_control import Control
 from integration.sandbox.centra_events import Events
 from integration.sandbox.centra_faults import CENTRA_FAULTS
 from integration.sandbox.centra_limits import Limits
-from integration.sandbox.centra_orders import Basket, Order
+from integration.sandbox.centra_orders import Basket, Order, Refused
+from integration.sandbox.centra_parcels import Mail, StockPolicy
+from integration.sandbox.centra_returns import Returns, return_items
 from integration.sandbox.centra_shapes import Shapes
+from integration.sandbox.centra_shipments import Shipments
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.centra_webhooks import Deliver, Endpoint, Webhooks, post
 from integration.sandbox.centra_wire import Wire
 from integration.sandbox.clock import Clock, RealClock
 from integration.sandbox.faults import Faults
+from integration.sandbox.goods import GOODS
 
 DEFAULT_TOKEN = "sandbox-centra-token"  # noqa: S105  # the sandbox's open secret
 INTEGRATION = "lockstep"
@@ -49,9 +56,11 @@ class Centra:
         self.clock = clock or RealClock()
         self.switches = switches or CentraSwitches()
         self.faults = Faults(CENTRA_FAULTS)
-        self.book = Orders(self.clock, self.switches, seed, self._changed)
+        self.book = Orders(self.clock, self.switches, seed, lambda: self.faults, self._changed, self._happened)
+        self.shipments = Shipments(self.book)
+        self.returns = Returns(self.book)
         self.guard = self.book.guard
-        self.shapes = Shapes(self.clock.now().replace(microsecond=0))
+        self.shapes = Shapes(self.clock.now().replace(microsecond=0), self.switches)
         self.events = Events(self._copies)
         self.limits = Limits()
         self.webhooks = Webhooks(self.clock, self.switches, self.faults, deliver)
@@ -124,10 +133,71 @@ class Centra:
         with self.guard:
             return self.webhooks.register(url, secret, store, retries, max_events)
 
-    def books(self) -> list[dict[str, Any]]:
-        """The truth about every order, in number order; amounts are `Decimal` in major units."""
+    def set_physical(self, sku: str, quantity: int, warehouse_id: int = 1) -> None:
+        """Set a SKU's physical pieces in one warehouse; raises `Refused` below what is allocated, `KeyError` for a SKU or
+        warehouse that is not there.
+        """
         with self.guard:
-            return [_book(order) for order in self.book.by_number.values()]
+            stock = self.book.stock
+            if GOODS[sku].is_bundle or not 0 <= stock.allocated[warehouse_id, sku] <= quantity:
+                raise Refused(f"{sku} cannot be set to {quantity} in {CENTRA_WAREHOUSES[warehouse_id].name}")
+            stock.shift(warehouse_id, {sku: quantity - stock.at(warehouse_id, sku)}, "SET", "", self.book.now())
+            self.book.refill()
+
+    def set_threshold(self, warehouse_id: int, pieces: int) -> None:
+        """Pieces of every SKU the shop keeps back in a warehouse."""
+        with self.guard:
+            self.shapes.warehouses[warehouse_id]["threshold"] = self.book.stock.thresholds[warehouse_id] = pieces
+
+    def return_items(
+        self,
+        number: int,
+        items: Mapping[str, int],
+        *,
+        stock: StockPolicy = "release",
+        shipping: Decimal | None = None,
+        return_cost: Decimal | None = None,
+    ) -> list[int]:
+        """Pending returns of `items` (SKU to pieces), one for each shipment they went in; gives their ids.
+
+        `shipping` is given back on top (None: nothing), `return_cost` deducted; vouchers are shared over the goods.
+        Raises `Refused` when so much was not shipped.
+        """
+        with self.guard:
+            order = self.book.find(number)
+            return [made.id for made in return_items(self.returns, order, items, stock, shipping, return_cost)]
+
+    def complete_return(self, id: int) -> None:
+        with self.guard:
+            self.returns.complete(self.returns.find(id))
+
+    def refund_return(self, id: int) -> None:
+        """Pay a return's total back; raises `Refused` when the provider will not."""
+        with self.guard:
+            self.returns.refund(self.returns.find(id))
+
+    def cancel_return(self, id: int) -> None:
+        """Delete a pending return that was not refunded; raises `Refused` for another."""
+        with self.guard:
+            self.returns.delete(self.returns.find(id))
+
+    def refund(self, number: int, amount: Decimal, note: str = "") -> None:
+        """Give money back without goods (goodwill, a shipping price), major units; raises `Refused`."""
+        with self.guard:
+            self.returns.refund_amount(self.book.find(number), amount, note)
+
+    def books(self) -> list[dict[str, Any]]:
+        """The truth about every order, in number order; see `centra_books` for units."""
+        with self.guard:
+            mails: dict[int, list[Mail]] = {}
+            for mail in self.book.parcels.mails:
+                mails.setdefault(mail.order_number, []).append(mail)
+            return [book(order, mails.get(number, [])) for number, order in self.book.by_number.items()]
+
+    def ledger(self) -> dict[str, Any]:
+        """Stock, placed orders with units, shipments, returns, refunds, captures and e-mails of the whole Centra."""
+        with self.guard:
+            return ledger(self.book)
 
     def _copies(self, number: str) -> int:
         return 2 if self.faults.due("events", number, among=("events-doubled",)) else 1
@@ -140,55 +210,11 @@ class Centra:
         for watcher in self.watchers:
             watcher(order, change)
 
-
-def _book(order: Order) -> dict[str, Any]:
-    totals = order.totals
-    return {
-        "number": order.number,
-        "id": order.id,
-        "status": order.status,
-        "on_hold": order.on_hold,
-        "waiting_for_payment": order.waiting_for_payment,
-        "locked": order.locked,
-        "store_id": order.store.id,
-        "market_id": order.market.id,
-        "market": order.market.name,
-        "country": order.country.code,
-        "currency": order.currency,
-        "tax_inclusive": order.store.tax_inclusive,
-        "created_at": order.created_at,
-        "updated_at": order.updated_at,
-        "version": order.version,
-        "email": order.customer.email,
-        "shipping_option": order.shipping_option.uri,
-        "payment": order.payment,
-        "grand_total": order.grand_total,
-        "adds_up": order.grand_total == totals.grand_total,
-        "line_values": totals.line_values,
-        "shipping": totals.shipping,
-        "handling": totals.handling,
-        "discounts": totals.discounts,
-        "tax": totals.tax_added + totals.tax_included,
-        "shipping_tax": totals.shipping_tax,
-        "lines": [
-            {
-                "id": line.id,
-                "sku": line.good.sku,
-                "quantity": line.quantity,
-                "cancelled": line.cancelled,
-                "unit_price": line.unit_price,
-                "percent": line.percent,
-                "gross": value.gross,
-                "net": value.net,
-                "tax": value.tax,
-            }
-            for line, value in zip(order.lines, totals.lines, strict=True)
-        ],
-        "vouchers": [
-            {"code": voucher.code, "type": voucher.type, "value": value}
-            for (voucher, _), value in zip(order.vouchers, totals.applied, strict=True)
-        ],
-        "payments": [
-            {"entry_type": entry.entry_type, "status": entry.status, "value": entry.value} for entry in order.payments
-        ],
-    }
+    def _happened(self, kind: str, change: str, id: int, order: Order, action: str) -> None:
+        """Tell of what hangs on an order; no `action` means no webhook."""
+        store_id = order.store.id
+        if self.switches.events_enabled:
+            market_id = order.market.id
+            self.events.happened(kind, change, str(id), self.book.now(), store_id, market_id, order.number)
+        if action:
+            self.webhooks.changed(kind.lower(), action, id, store_id, order.number)

@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Any
 
 from integration.sandbox.catalogue import (
-    OPENING_STOCK,
     PAYMENT_METHODS,
     VOUCHERS,
     WAREHOUSE_OF_MARKET,
@@ -34,36 +33,53 @@ from integration.sandbox.centra_orders import (
     market_and_country,
     order_id,
 )
+from integration.sandbox.centra_parcels import Mail, Parcels, StockPolicy
+from integration.sandbox.centra_payments import Payments
+from integration.sandbox.centra_stock import OPEN, Place, Stock, pieces_of
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.clock import Clock
+from integration.sandbox.faults import Faults
 from integration.sandbox.goods import GOODS
 
-OPEN = ("PENDING", "CONFIRMED", "PROCESSING")
-CAPTURES = ("CAPTURE", "CAPTURE_REQUEST")
-SLOW_CAPTURE = ("adyen", "klarna")
-"""Payment plugins whose captures are requests first (documented)."""
+Changed = Callable[[Order, str], None]
+Happened = Callable[[str, str, int, Order, str], None]
 
 
 class Orders:
-    """All orders by number, and the stock they take. `changed(order, "CREATED" | "UPDATED")` hears every change."""
+    """All orders by number, the stock they take, and what was sent and came back.
+
+    `changed(order, "CREATED" | "UPDATED")` hears every change of an order; `happened("Shipment" | "Return", change, id,
+    order, webhook action)` every change of what hangs on one.
+    """
 
     def __init__(
-        self, clock: Clock, switches: CentraSwitches, seed: int, changed: Callable[[Order, str], None]
+        self,
+        clock: Clock,
+        switches: CentraSwitches,
+        seed: int,
+        faults: Callable[[], Faults],
+        changed: Changed,
+        happened: Happened,
     ) -> None:
         self.clock, self.switches, self.seed = clock, switches, seed
         self.guard = threading.RLock()
         self.by_number: dict[int, Order] = {}
         self.by_id: dict[str, Order] = {}
         self.customers: dict[tuple[str, bool], Customer] = {}
-        self.physical: dict[tuple[int, str], int] = {}
-        self.allocated: Counter[tuple[int, str]] = Counter()
-        self.demand: Counter[tuple[int, str]] = Counter()
+        self.stock = Stock(switches)
+        self.parcels = Parcels()
+        self.happened = happened
         self._changed = changed
         self._ids = itertools.count(1)
+        self.payments = Payments(clock, switches, faults, self.guard, self._ids, self.note)
 
-    def stock(self, warehouse_id: int, sku: str) -> int:
-        """Physical pieces of a SKU in one warehouse."""
-        return self.physical.get((warehouse_id, sku), OPENING_STOCK)
+    @property
+    def allocated(self) -> Counter[Place]:
+        return self.stock.allocated
+
+    @property
+    def demand(self) -> Counter[Place]:
+        return self.stock.demand
 
     def find(self, number: int | None = None, id: str | None = None) -> Order:
         """One order; raises `Refused` in the vendor's words when there is none."""
@@ -75,7 +91,9 @@ class Orders:
     def place(self, basket: Basket) -> Order:
         """A new order, authorised when there is something to pay; raises `Refused` or `KeyError` for nonsense."""
         market, country = market_and_country(basket)
-        now, number = self._now(), len(self.by_number) + 1
+        if self.switches.checkout_stops_at_zero:
+            self.stock.check_out(basket)
+        now, number = self.now(), len(self.by_number) + 1
         option = next((o for o in shipping_options_of(market.id) if o.uri == basket.shipping_option), None)
         if option is None:
             raise Refused(f"Market {market.id} has no shipping option {basket.shipping_option}")
@@ -110,7 +128,7 @@ class Orders:
             order.vouchers.append((voucher, own if use.amount is None else use.amount))
         self.by_number[number] = self.by_id[order.id] = order
         if not order.waiting_for_payment:
-            self._authorise(order)
+            self.payments.authorise(order)
         self.note(order, "Order placed", "CREATED")
         if self.switches.autoconfirm:
             self.confirm(order)
@@ -120,6 +138,7 @@ class Orders:
         if order.status != "PENDING":
             raise Refused(f"Order {order.number} is {order.status} and cannot be confirmed", "order")
         order.status = "CONFIRMED"
+        self.mail("confirmed", order)
         self.note(order, "Order confirmed")
 
     def hold(self, order: Order, on: bool, reason: str = "") -> None:
@@ -131,27 +150,33 @@ class Orders:
         """The payment an order waited for arrives."""
         self._must_be_open(order)
         order.waiting_for_payment = False
-        self._authorise(order)
+        self.payments.authorise(order)
         self.note(order, "Payment authorised")
 
-    def cancel(self, order: Order, comment: str = "", cancel_authorisation: bool = False) -> None:
+    def cancel(
+        self, order: Order, comment: str = "", cancel_authorisation: bool = False, stock: StockPolicy = "release"
+    ) -> None:
         """Cancel the whole order; quantities stay as they are (documented)."""
         self._must_be_open(order)
-        if order.paid(*CAPTURES):
+        if order.moved("CAPTURE"):
             raise Refused(f"Order {order.number} is captured and cannot be cancelled; make a return", "id")
+        if order.shipments:
+            raise Refused(f"Order {order.number} has shipments and cannot be cancelled", "id")
         order.status = self.switches.cancelled_status
         if cancel_authorisation and order.paid("AUTH"):
-            self._pay(order, "CANCEL", "SUCCESS", -order.paid("AUTH"))
-        self.note(order, f"Order cancelled: {comment}")
+            self.payments.entry(order, "CANCEL", "SUCCESS", -order.paid("AUTH"))
+        given_up = [(line, line.allocated) for line in order.lines]
+        self._give_up(order, given_up, stock, f"Order cancelled: {comment}")
 
-    def cancel_line(self, order: Order, line_id: int, quantity: int) -> None:
+    def cancel_line(self, order: Order, line_id: int, quantity: int, stock: StockPolicy = "release") -> None:
         self._must_be_open(order)
         line = order.line(line_id)
         if not 0 <= quantity <= line.unshipped:
             raise Refused(f"Quantity must be between 0 and {line.unshipped}", "cancelLines", "quantity")
         line.quantity -= quantity
         line.cancelled += quantity
-        self.note(order, f"{quantity} of line {line_id} cancelled")
+        given_up = max(0, line.allocated - (line.quantity - line.completed))
+        self._give_up(order, [(line, given_up)], stock, f"{quantity} of line {line_id} cancelled")
 
     def set_shipping_price(self, order: Order, value: Decimal) -> None:
         """Lower the shipping price; only while CONFIRMED and never above the present one (documented)."""
@@ -196,35 +221,24 @@ class Orders:
     def capture(self, order: Order) -> Payment:
         """Capture the whole order; Adyen and Klarna answer with a request that succeeds later."""
         self._must_be_open(order)
-        if order.paid(*CAPTURES):
+        if order.moved("CAPTURE"):
             raise Refused(f"Order {order.number} is already captured", "order")
-        if order.paid("AUTH") < order.grand_total or not order.grand_total:
+        if order.capturable < order.grand_total or not order.grand_total:
             raise Refused(f"Order {order.number} has no authorisation over {order.grand_total}", "order")
-        if PAYMENT_METHODS[order.payment].plugin not in SLOW_CAPTURE:
-            entry = self._pay(order, "CAPTURE", "SUCCESS", order.grand_total)
-        else:
-            entry = self._pay(order, "CAPTURE_REQUEST", "PENDING", order.grand_total)
-            self.clock.later(self.switches.capture_settles_after, lambda: self.settle(order, entry))
+        entry = self.payments.capture(order, order.grand_total, "captureOrder", lambda good: _settled(order, good))
         self.note(order, "Capture")
         return entry
 
-    def settle(self, order: Order, request: Payment) -> None:
-        """The payment provider reports that a requested capture succeeded."""
-        with self.guard:
-            request.status = "SUCCESS"
-            self._pay(order, "CAPTURE", "SUCCESS", request.value)
-            self.note(order, "Capture settled")
-
     def release_authorisation(self, order: Order) -> Payment:
         """Give back what was authorised and not captured; needs a part capture (documented)."""
-        captured, left = order.paid("CAPTURE"), order.paid("AUTH") - order.paid("CAPTURE")
+        captured, left = order.paid("CAPTURE"), order.capturable
         if order.status not in OPEN or not captured or left <= 0:
             raise Refused(f"Order {order.number} has no remaining authorisation to release", "order")
-        entry = self._pay(order, "CANCEL", "SUCCESS", -left)
+        entry = self.payments.entry(order, "CANCEL", "SUCCESS", -left)
         self.note(order, "Remaining authorisation released")
         return entry
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """Centra shows its dates to the second, so they are kept to the second."""
         return self.clock.now().replace(microsecond=0)
 
@@ -252,36 +266,47 @@ class Orders:
         percent = order.country.tax_percent(good.tax_class)
         order.lines.append(Line(next(self._ids), good, line.quantity, paid, original, percent, line.comment))
 
-    def _pay(self, order: Order, entry_type: str, status: str, value: Decimal) -> Payment:
-        number = next(self._ids)
-        entry = Payment(number, self._now(), status, entry_type, f"psp-{number}", order.payment, value)
-        order.payments.append(entry)
-        return entry
+    def refill(self) -> None:
+        """Give stock that became free to the orders that wait for it, and tell of each."""
+        for order in self.stock.fill():
+            order.touch(self.now(), "Stock allocated")
+            self._changed(order, "UPDATED")
 
-    def _authorise(self, order: Order) -> None:
-        if order.grand_total > 0:
-            self._pay(order, "AUTH", "SUCCESS", order.grand_total)
+    def mail(self, kind: str, order: Order, shipment: str | None = None, return_id: int | None = None) -> None:
+        self.parcels.mails.append(Mail(kind, order.number, self.now(), shipment, return_id))
 
     def note(self, order: Order, text: str, change: str = "UPDATED") -> None:
         """Record a change: history, `updatedAt`, stock figures, and tell whoever listens."""
-        order.touch(self._now(), text)
-        self._reserve(order)
+        completed = self._complete(order)
+        order.touch(self.now(), text)
+        self.stock.reserve(order)
         self._changed(order, change)
+        if completed:
+            self.happened("Order", "COMPLETED", order.number, order, "")
+        self.refill()
 
-    def _reserve(self, order: Order) -> None:
-        """Replace what the order took from the stock figures by what it takes now."""
+    def _complete(self, order: Order) -> bool:
+        """SHIPPED: every line shipped or cancelled and every shipment paid and completed (documented)."""
+        if order.status != "PROCESSING" or any(line.unshipped for line in order.lines):
+            return False
+        if not all(shipment.paid_at and shipment.shipped_at for shipment in order.shipments):
+            return False
+        order.status = "SHIPPED"
+        return True
+
+    def _give_up(self, order: Order, given_up: list[tuple[Line, int]], stock: StockPolicy, text: str) -> None:
+        """Note a cancellation whose allocated pieces go where `stock` says before anybody else gets them."""
         warehouse = WAREHOUSE_OF_MARKET[order.market.id]
-        figures = {"allocated": self.allocated, "demand": self.demand}
-        kind, pieces = order.reserved
-        for sku, quantity in pieces.items():
-            figures[kind][warehouse, sku] -= quantity
-        kind, pieces = "", Counter()
-        if order.status in OPEN:
-            early = order.status == "PENDING" and self.switches.allocate_on == "confirm"
-            kind = "demand" if early else "allocated"
-            for line in order.lines:
-                for sku, quantity in line.good.parts or ((line.good.sku, 1),):
-                    pieces[sku] += quantity * line.unshipped
-        for sku, quantity in pieces.items():
-            figures[kind][warehouse, sku] += quantity
-        order.reserved = (kind, pieces)
+        pieces: Counter[str] = Counter()
+        for line, quantity in given_up:
+            pieces.update(pieces_of(line, quantity))
+        self.stock.give_up(warehouse, pieces, stock, text, self.now())
+        self.note(order, text)
+
+
+def _settled(order: Order, good: bool) -> None:
+    """When the capture of a whole order fails late, its shipments keep what was captured for them alone."""
+    for shipment in order.shipments if not good else ():
+        shipment.captured = order.moved("CAPTURE", shipment.number)
+        if shipment.captured < shipment.grand_total:
+            shipment.captured_at = shipment.paid_at = None

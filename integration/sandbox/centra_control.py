@@ -1,6 +1,7 @@
 """The sandbox's own controls on HTTP, JSON in and out. No token, no limits, no faults: they are the tester's hands.
 
-GET|POST|DELETE faults; GET books; GET requests; GET|POST orders; GET orders/<n>; POST orders/<n>/confirm|pay|hold|release|cancel|edit;
+GET|POST|DELETE faults; GET books; GET ledger; GET requests; GET|POST orders; GET orders/<n>;
+POST orders/<n>/confirm|pay|hold|release|cancel|edit|return|refund; POST returns/<id>/complete|refund|cancel; GET|POST stock;
 GET|POST switches; GET|POST|DELETE webhooks; POST|DELETE tokens.
 """
 
@@ -33,6 +34,9 @@ class Control:
             ("POST", "faults"): self._plan_fault,
             ("DELETE", "faults"): lambda _: self._clear_faults(),
             ("GET", "books"): lambda _: centra.books(),
+            ("GET", "ledger"): lambda _: centra.ledger(),
+            ("GET", "stock"): lambda _: centra.ledger()["stock"],
+            ("POST", "stock"): self._stock,
             ("GET", "requests"): lambda _: dict(centra.requests),
             ("GET", "orders"): lambda _: sorted(centra.orders),
             ("POST", "orders"): self._place,
@@ -54,6 +58,8 @@ class Control:
                 return as_json(200, route(words))
             if path.startswith("orders/"):
                 return self._order(method, path.split("/")[1:], words)
+            if method == "POST" and path.startswith("returns/"):
+                return self._return(path.split("/")[1:], words)
         except (ValueError, KeyError, TypeError, StopIteration) as error:
             return as_json(400, {"error": str(error)})
         return as_json(404, {"error": f"no {method} {path} here", "routes": [" ".join(r) for r in self._routes]})
@@ -67,6 +73,8 @@ class Control:
             "release": lambda: self.centra.release(number, words.get("reason", "")),
             "cancel": lambda: self.centra.cancel(number, words.get("comment", "")),
             "edit": lambda: self.centra.edit(number, **words),
+            "return": lambda: self._take_back(number, words),
+            "refund": lambda: self.centra.refund(number, Decimal(words["amount"]), words.get("note", "")),
         }
         if method == "POST" and len(parts) == 2:
             if parts[1] not in acts:
@@ -75,6 +83,30 @@ class Control:
         if number not in self.centra.orders:
             return as_json(404, {"error": f"no order {number}"})
         return as_json(200, next(book for book in self.centra.books() if book["number"] == number))
+
+    def _take_back(self, number: int, words: Words) -> None:
+        """`{"items": {SKU: pieces}, "stock": "release" | "remove", "shipping": 4.95, "return_cost": 2}`."""
+        amounts = {name: Decimal(words[name]) for name in ("shipping", "return_cost") if words.get(name) is not None}
+        self.centra.return_items(number, words["items"], stock=words.get("stock", "release"), **amounts)
+
+    def _return(self, parts: list[str], words: Words) -> Reply:
+        """Tell a return to do something; the answer is all returns of its order."""
+        id, verb = int(parts[0]), parts[1] if len(parts) == 2 else ""
+        acts = {
+            "complete": self.centra.complete_return,
+            "refund": self.centra.refund_return,
+            "cancel": self.centra.cancel_return,
+        }
+        if verb not in acts:
+            raise KeyError(f"a return cannot be told to {verb}; it can: {', '.join(acts)}")
+        number = self.centra.returns.find(id).order_number
+        acts[verb](id)
+        return as_json(200, next(book["returns"] for book in self.centra.books() if book["number"] == number))
+
+    def _stock(self, words: Words) -> Any:
+        """`{"sku": "LS101NVS", "quantity": 3, "warehouse_id": 1}` sets physical pieces; the answer is the SKU's totals."""
+        self.centra.set_physical(words["sku"], int(words["quantity"]), int(words.get("warehouse_id", 1)))
+        return self.centra.ledger()["stock"][words["sku"]]
 
     def _faults(self) -> Words:
         faults = self.centra.faults

@@ -10,7 +10,9 @@ CHANGES = ("CREATED", "UPDATED", "DELETED", "COMPLETED", "DEPENDENT_DATA_CHANGED
 
 @dataclass(frozen=True)
 class Event:
-    """One change of one object; `reference` is the order's number as text (its type is unconfirmed)."""
+    """One change of one object; `reference` is the order's number, or the id of a shipment or return, as text (its type
+    is unconfirmed).
+    """
 
     id: int
     object_type: str
@@ -73,14 +75,23 @@ class Events:
         }
 
     def happened(
-        self, object_type: str, change: str, reference: str, at: datetime, store_id: int, market_id: int
+        self,
+        object_type: str,
+        change: str,
+        reference: str,
+        at: datetime,
+        store_id: int,
+        market_id: int,
+        number: int | None = None,
     ) -> None:
-        """Queue a change for every integration that listens to it."""
+        """Queue a change for every integration that listens to it. `number` is the order's, where that is not the
+        reference.
+        """
         for queue in self.queues.values():
             listener = queue.listeners.get(object_type)
             if listener is None or change not in listener.changes:
                 continue
-            for _ in range(self._copies(reference)):
+            for _ in range(self._copies(reference if number is None else str(number))):
                 event = Event(next(self._ids), object_type, change, reference, at, store_id, market_id)
                 queue.events[event.id] = event
 

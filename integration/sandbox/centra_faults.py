@@ -16,7 +16,10 @@ GRAPHQL_FAULTS = {
     "permission-removed": "answers as if the token had lost the first permission it needs",
 }
 OTHER_FAULTS = {
-    "psp-refuses": "the payment provider refuses a capture or the cancelling of an authorisation",
+    "psp-refuses": "the payment provider refuses a capture, a refund or the cancelling of an authorisation",
+    "capture-fails": "the payment provider refuses a capture: a warning of createShipment, an error of captureShipment",
+    "settlement-fails": "a capture or refund that was requested is reported as failed (operation `settlement`)",
+    "clamp": "setStock silently sets its first size to what is allocated, as if sold in between",
     "events-doubled": "a change is queued as two events",
 }
 CENTRA_FAULTS = WIRE_FAULTS | GRAPHQL_FAULTS | OTHER_FAULTS | WEBHOOK_FAULTS

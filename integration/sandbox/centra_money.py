@@ -98,7 +98,8 @@ def _taken_from_goods(discount: Discount, left: list[int], digits: int) -> int:
     return taken
 
 
-def _line_value(value: int, percent: Decimal, inclusive: bool, digits: int) -> LineValue:
+def line_value(value: int, percent: Decimal, inclusive: bool, digits: int) -> LineValue:
+    """A value in minor units, on the store's side of tax, seen from both sides."""
     tax = tax_of(value, percent, inclusive)
     gross, net = (value, value - tax) if inclusive else (value + tax, value)
     return LineValue(Decimal(gross).scaleb(-digits), Decimal(net).scaleb(-digits), Decimal(tax).scaleb(-digits))
@@ -143,7 +144,7 @@ def price(
 
     return Totals(
         lines=tuple(
-            _line_value(value, line.percent, inclusive, digits) for value, line in zip(values, lines, strict=True)
+            line_value(value, line.percent, inclusive, digits) for value, line in zip(values, lines, strict=True)
         ),
         line_values=major(sum(values)),
         shipping=major(carriage),

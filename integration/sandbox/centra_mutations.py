@@ -1,4 +1,4 @@
-"""What GraphQL writes: the order lane and the event queue. A refusal becomes `userErrors`, never a GraphQL error.
+"""What GraphQL writes: orders and the event queue here, stock, shipments and returns in their own modules. A refusal becomes `userErrors`, never a GraphQL error.
 
 Several changes in one `updateDirectToConsumerOrder` are made in a fixed order and stop at the first refusal; whether
 Centra undoes the earlier ones is unconfirmed.
@@ -14,26 +14,21 @@ from graphql import GraphQLError
 from integration.sandbox.centra_acts import Orders
 from integration.sandbox.centra_events import Events
 from integration.sandbox.centra_orders import Order, Payment, Refused
+from integration.sandbox.centra_parcel_calls import ParcelCalls
+from integration.sandbox.centra_parcels import StockPolicy
+from integration.sandbox.centra_payload import Arguments, note, payload, stock_policy
 from integration.sandbox.centra_queries import Queries
+from integration.sandbox.centra_returns import Returns
 from integration.sandbox.centra_run import Resolver
 from integration.sandbox.centra_shapes import Shape, Shapes
+from integration.sandbox.centra_shipments import Shipments
+from integration.sandbox.centra_stock_calls import StockCalls
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.clock import Clock
 from integration.sandbox.currencies import rounded
 from integration.sandbox.faults import Faults
 
-Arguments = Mapping[str, Any]
-_EMPTY: Shape = dict.fromkeys(("order", "orders", "paymentHistoryEntry", "eventListeners"))
-MISSING = (
-    "updateWholesaleOrder", "createShipment", "updateShipment", "captureShipment", "completeShipment",
-    "deleteShipment", "createReturn", "completeReturn", "uncompleteReturn", "deleteReturn", "refundReturn",
-    "changeStock", "setStock", "setIdConversions",
-)  # fmt: skip
-
-
-def payload(errors: list[Shape] | None = None, warnings: list[Shape] | None = None, **found: Any) -> Shape:
-    """A mutation's answer; what it did not make is null."""
-    return {**_EMPTY, **found, "userErrors": errors or [], "userWarnings": warnings or []}
+MISSING = ("updateWholesaleOrder", "setIdConversions")
 
 
 @dataclass
@@ -49,6 +44,8 @@ class Mutations:
     queries: Queries
     store_id: int | None
     integration: str
+    shipments: Shipments
+    returns: Returns
     refuse: bool = False
 
     def resolvers(self) -> dict[tuple[str, str], Resolver]:
@@ -62,6 +59,8 @@ class Mutations:
             "setEventListeners": self.set_event_listeners,
             "unsetEventListeners": self.unset_event_listeners,
             "confirmEvents": self.confirm_events,
+            **StockCalls(self.orders, self.shapes, self.queries, self.switches, self.faults).acts(),
+            **ParcelCalls(self.shipments, self.returns, self.shapes, self.queries, self._order, self.store_id).acts(),
         }
         found = {("Mutation", name): self._guarded(name, act) for name, act in named.items()}
         for name in MISSING:
@@ -80,7 +79,8 @@ class Mutations:
                 raise Refused(f"Shipping cost must be in {order.currency}", "shippingCost", "currencyIsoCode")
             self.orders.set_shipping_price(order, rounded(Decimal(str(cost["value"])), order.currency))
         for cancelled in words.get("cancelLines") or ():
-            self.orders.cancel_line(order, cancelled["line"].get("id", 0), cancelled["quantity"])
+            policy: StockPolicy = "remove" if cancelled["stockAction"] == "REMOVE_FROM_STOCK" else "release"
+            self.orders.cancel_line(order, cancelled["line"].get("id", 0), cancelled["quantity"], policy)
         if words.get("isOnHold") is not None:
             self.orders.hold(order, words["isOnHold"], words.get("holdStatusChangeReason") or "")
         self._update_record(order, words)
@@ -92,8 +92,9 @@ class Mutations:
         order = self._order({"id": arguments["id"]})
         cancels = bool(words.get("cancelAuthorization"))
         refused = cancels and self._provider_refuses("cancelDirectToConsumerOrder", order)
-        self.orders.cancel(order, words.get("comment") or "", cancels and not refused)
-        warnings = [_text("The payment provider could not cancel the authorization")] if refused else []
+        stock = stock_policy(words["stockAction"], "input", "stockAction") if words.get("stockAction") else "release"
+        self.orders.cancel(order, words.get("comment") or "", cancels and not refused, stock)
+        warnings = [note("The payment provider could not cancel the authorization")] if refused else []
         return payload(warnings=warnings, order=self.shapes.order(order))
 
     def set_orders_lock(self, arguments: Arguments) -> Shape:
@@ -105,8 +106,6 @@ class Mutations:
 
     def capture_order(self, arguments: Arguments) -> Shape:
         order = self._order(arguments["order"])
-        if self._provider_refuses("captureOrder", order):
-            raise Refused("The payment provider refused the capture", "order")
         return self._paid(order, self.orders.capture(order))
 
     def release_authorisation(self, arguments: Arguments) -> Shape:
@@ -127,7 +126,7 @@ class Mutations:
         gone = self.events.confirm(self.integration, arguments["input"]["eventsIds"])
         if self.switches.confirm_events_again == "ignore":
             gone = []
-        return payload(warnings=[_text(f"Could not find Event with ID {id_}", "eventsIds") for id_ in gone])
+        return payload(warnings=[note(f"Could not find Event with ID {id_}", "eventsIds") for id_ in gone])
 
     def _order(self, ref: Mapping[str, Any]) -> Order:
         """The order an OrderInput means; exactly one of id and number."""
@@ -154,9 +153,7 @@ class Mutations:
         self.orders.note(order, "Order updated")
 
     def _paid(self, order: Order, entry: Payment) -> Shape:
-        shape = self.shapes.order(order)
-        mine = next(row for row in shape["paymentHistory"] if row["id"] == entry.id)
-        return payload(order=shape, paymentHistoryEntry=mine)
+        return payload(order=self.shapes.order(order), paymentHistoryEntry=self.shapes.payment(order, entry))
 
     def _provider_refuses(self, operation: str, order: Order) -> bool:
         return self.faults.due(operation, str(order.number), among=("psp-refuses",)) is not None
@@ -164,11 +161,11 @@ class Mutations:
     def _guarded(self, name: str, act: Callable[[Arguments], Shape]) -> Resolver:
         def resolve(_: Any, arguments: Arguments) -> Shape:
             if self.refuse:
-                return payload(errors=[_text(f"{name} is not possible right now", "input")])
+                return payload(errors=[note(f"{name} is not possible right now", "input")])
             try:
                 return act(arguments)
             except Refused as refusal:
-                return payload(errors=[_text(str(refusal), *refusal.path)])
+                return payload(errors=[note(str(refusal), *refusal.path)])
 
         return resolve
 
@@ -178,7 +175,3 @@ def _missing(name: str) -> Resolver:
         raise GraphQLError(f"{name} is not in this sandbox yet")
 
     return resolve
-
-
-def _text(message: str, *path: str) -> Shape:
-    return {"message": message, "path": list(path)}

@@ -13,6 +13,7 @@ from typing import Any
 
 from integration.sandbox.catalogue import COUNTRIES, MARKETS, STORES, Country, Market, ShippingOption, Store, Voucher
 from integration.sandbox.centra_money import Discount, PricedLine, Totals, price
+from integration.sandbox.centra_parcels import Return, Shipment
 from integration.sandbox.currencies import DECIMALS
 from integration.sandbox.goods import GOODS, Good
 
@@ -87,7 +88,11 @@ def _amount(word: object) -> Decimal | None:
 
 @dataclass
 class Line:
-    """One order line; `quantity` is what is still wanted, cancelled pieces are counted beside it."""
+    """One order line; `quantity` is what is still wanted, cancelled pieces are counted beside it.
+
+    `shipped` pieces are on shipments, `completed` ones of them have left the building; `allocated` ones hold stock and
+    `demand` ones wait for it. A piece of a bundle is a whole set.
+    """
 
     id: int
     good: Good
@@ -98,16 +103,27 @@ class Line:
     comment: str = ""
     cancelled: int = 0
     shipped: int = 0
+    completed: int = 0
     returned: int = 0
+    allocated: int = 0
+    demand: int = 0
 
     @property
     def unshipped(self) -> int:
         return self.quantity - self.shipped
 
+    @property
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """What one piece takes from stock: (SKU, pieces); a bundle holds none of its own."""
+        return self.good.parts or ((self.good.sku, 1),)
+
 
 @dataclass
 class Payment:
-    """One entry of the payment history; `entry_type` and `status` in Centra's words."""
+    """One entry of the payment history; `entry_type` and `status` in Centra's words.
+
+    `follows` is the request this entry is the outcome of: one capture or refund, though two entries.
+    """
 
     id: int
     at: datetime
@@ -116,6 +132,10 @@ class Payment:
     reference: str
     method: str
     value: Decimal
+    shipment: str | None = None
+    return_id: int | None = None
+    follows: int | None = None
+    note: str = ""
 
 
 @dataclass
@@ -156,13 +176,13 @@ class Order:
     comment: str = ""
     off_by: int = 0
     payments: list[Payment] = field(default_factory=list)
-    shipments: list[dict[str, Any]] = field(default_factory=list)
+    shipments: list[Shipment] = field(default_factory=list)
+    shipments_made: int = 0
+    returns: list[Return] = field(default_factory=list)
     history: list[tuple[datetime, str]] = field(default_factory=list)
     version: int = 0
     shown: dict[str, Any] | None = None
     """The order as GraphQL last showed it; dropped at every change."""
-    reserved: tuple[str, Counter[str]] = ("", Counter())
-    """What this order takes from the stock figures: ("allocated" | "demand" | "", pieces by SKU)."""
     _totals: Totals | None = None
 
     @property
@@ -203,6 +223,17 @@ class Order:
     def paid(self, *entry_types: str) -> Decimal:
         """The sum of the successful or pending payment entries of these types."""
         return sum((p.value for p in self.payments if p.entry_type in entry_types and p.status != "FAILED"), Decimal(0))
+
+    def moved(self, kind: str, shipment: str | None = None) -> Decimal:
+        """Money under way or arrived, all or one shipment's: each "CAPTURE" or "REFUND" once, no failures."""
+        kinds = (kind, f"{kind}_REQUEST")
+        under_way = (p for p in self.payments if p.entry_type in kinds and p.follows is None and p.status != "FAILED")
+        return sum((p.value for p in under_way if shipment in (None, p.shipment)), Decimal(0))
+
+    @property
+    def capturable(self) -> Decimal:
+        """What is authorised, not released and not captured."""
+        return self.paid("AUTH") + self.paid("CANCEL") - self.moved("CAPTURE")
 
     def line(self, line_id: int) -> Line:
         for line in self.lines:

@@ -1,7 +1,8 @@
 """What GraphQL reads: the resolvers of `Query` and of the fields that take arguments."""
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from graphql import GraphQLError
 
-from integration.sandbox.catalogue import BASE_CURRENCY, CENTRA_WAREHOUSES, COUNTRIES
+from integration.sandbox.catalogue import BASE_CURRENCY, COUNTRIES
 from integration.sandbox.centra_acts import Orders
 from integration.sandbox.centra_dates import read_date
-from integration.sandbox.centra_events import Events
+from integration.sandbox.centra_events import Event, Events
 from integration.sandbox.centra_limits import Limits
 from integration.sandbox.centra_orders import Order
+from integration.sandbox.centra_parcel_queries import ParcelQueries
 from integration.sandbox.centra_run import Resolver
 from integration.sandbox.centra_shapes import (
     CURRENCIES,
@@ -22,13 +24,16 @@ from integration.sandbox.centra_shapes import (
     PRICELIST_SHAPES,
     RULE_SHAPES,
     STORE_SHAPES,
-    WAREHOUSE_SHAPES,
     Shape,
     Shapes,
     country_shape,
+    money,
 )
+from integration.sandbox.centra_stock import StockChange
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.clock import Clock
+from integration.sandbox.currencies import BASE_RATES
+from integration.sandbox.goods import GOODS
 
 Arguments = Mapping[str, Any]
 _FLAGS = {
@@ -59,6 +64,10 @@ class Queries:
     store_id: int | None
     integration: str
 
+    @property
+    def parcels(self) -> ParcelQueries:
+        return ParcelQueries(self.orders, self.shapes, self.switches)
+
     def resolvers(self) -> dict[tuple[str, str], Resolver]:
         """(type, field) to resolver."""
         named = {
@@ -74,17 +83,18 @@ class Queries:
             "pricelists": lambda _, a: self._of_store(PRICELIST_SHAPES, a),
             "countries": lambda _, a: [country_shape(code) for code in COUNTRIES],
             "currencies": self.currencies,
-            "warehouses": lambda _, a: self._page(_picked(WAREHOUSE_SHAPES.values(), a), a),
+            "warehouses": lambda _, a: self._page(_picked(self.shapes.warehouses.values(), a), a),
             "allocationRules": lambda _, a: list(RULE_SHAPES.values()),
             "events": self.event_list,
             "eventListeners": self.event_listeners,
             "rateLimits": lambda _, a: self.limits.shown(self.switches.limits, self.clock.now()),
             "counters": lambda _, a: {},
-            "returns": lambda _, a: [],
-            "stockChangeLines": lambda _, a: [],
+            "returns": self.return_list,
+            "stockChangeLines": lambda _, a: self._page(list(self.stock_change_lines()), a),
             "idConversions": lambda _, a: [],
         }
         found: dict[tuple[str, str], Resolver] = {("Query", name): resolve for name, resolve in named.items()}
+        found |= self.parcels.resolvers()
         found["DirectToConsumerOrder", "lines"] = _lines
         found["DirectToConsumerOrder", "paymentHistory"] = _payment_history
         found["OrderLine", "lineValue"] = self.line_value
@@ -132,23 +142,64 @@ class Queries:
         value: Shape = line["gross" if including else "net"]
         return value
 
-    def stock_totals(self, size: Shape, _: Arguments) -> Shape:
-        """Physical = free + allocated over all warehouses; available now = free - demand (documented)."""
-        sku = size["SKU"]
-        is_bundle = size["productVariant"]["product"]["isBundle"]
-        physical = 0 if is_bundle else sum(self.orders.stock(warehouse, sku) for warehouse in CENTRA_WAREHOUSES)
-        allocated = sum(self.orders.allocated[warehouse, sku] for warehouse in CENTRA_WAREHOUSES)
-        demand = sum(self.orders.demand[warehouse, sku] for warehouse in CENTRA_WAREHOUSES)
+    def stock_totals(self, size: Shape, arguments: Arguments) -> Shape:
+        """Over all warehouses or those asked for; available now = free - demand (documented). A bundle has no stock."""
+        asked = (arguments.get("where") or {}).get("warehouseId")
+        houses = [house for house in self.shapes.warehouses if asked is None or house in asked]
+        totals = Counter[str]()
+        for house in houses:
+            totals.update(self.orders.stock.totals(size["SKU"], house))
         return {
-            "physicalQuantity": physical,
-            "availableQuantity": physical - allocated - demand,
-            "allocatedQuantity": allocated,
-            "demandQuantity": demand,
-            "unshippedQuantity": allocated + demand,
+            "physicalQuantity": totals["physical"],
+            "availableQuantity": totals["free"] - totals["demand"],
+            "allocatedQuantity": totals["allocated"],
+            "demandQuantity": totals["demand"],
+            "unshippedQuantity": totals["allocated"] + totals["demand"],
             "onDeliveryQuantity": 0,
             "linkedIncomingQuantity": 0,
             "unlinkedIncomingQuantity": 0,
         }
+
+    def stock_change_lines(self) -> Iterator[Shape]:
+        """Every line of every change of physical stock, oldest first (the order is unconfirmed)."""
+        for change in self.orders.stock.changes:
+            head = self.stock_change(change)
+            for line in change.lines:
+                yield {
+                    "id": line.id,
+                    "deliveredQuantity": line.quantity,
+                    "freeToAllocateQuantity": line.free,
+                    "unitCost": money(*line.unit_cost) if line.unit_cost else None,
+                    "currencyBaseRate": float(BASE_RATES[line.unit_cost[1]]) if line.unit_cost else None,
+                    "productSize": self.shapes.sizes[GOODS[line.sku].size_id],
+                    "stockChange": head,
+                }
+
+    def stock_change(self, change: StockChange) -> Shape:
+        return {
+            "id": change.id,
+            "createdAt": change.at,
+            "comment": change.comment,
+            "type": change.kind,
+            "warehouse": self.shapes.warehouses[change.warehouse_id],
+        }
+
+    def return_list(self, _: Any, arguments: Arguments) -> list[Shape]:
+        where = arguments.get("where") or {}
+        found = []
+        for made in self.orders.parcels.returns.values():
+            order = self.orders.find(made.order_number)
+            wanted = (
+                self.store_id in (None, order.store.id)
+                and (where.get("id") is None or made.id in where["id"])
+                and (where.get("orderNumber") is None or made.order_number in where["orderNumber"])
+                and where.get("storeType", order.store.type) == order.store.type
+                and where.get("customerId", order.customer.id) == order.customer.id
+                and self._within(made.created_at, where.get("createdAt") or {})
+            )
+            if wanted:
+                found.append(made)
+        return [self.parcels.returned(made) for made in self._page(found, arguments)]
 
     def products(self, _: Any, arguments: Arguments) -> list[Shape]:
         found = self._products(arguments.get("where") or {})
@@ -185,7 +236,6 @@ class Queries:
             )
             if not wanted:
                 continue
-            order = self.orders.by_number.get(int(event.reference))
             found.append(
                 {
                     "id": event.id,
@@ -195,14 +245,24 @@ class Queries:
                     "createdAt": event.at,
                     "store": STORE_SHAPES[event.store_id],
                     "market": MARKET_SHAPES[event.market_id],
-                    "object": self.shapes.order(order) if order and event.change != "DELETED" else None,
+                    "object": self._object(event) if event.change != "DELETED" else None,
                 }
             )
             if len(found) == size:
                 break
         return found
 
-    def _own_events(self) -> list[Any]:
+    def _object(self, event: Event) -> Shape | None:
+        """What an event is about, as it is now; None when it is gone."""
+        id, parcels = int(event.reference), self.orders.parcels
+        if event.object_type == "Shipment":
+            return self.parcels.shipment(parcels.shipments[id]) if id in parcels.shipments else None
+        if event.object_type == "Return":
+            return self.parcels.returned(parcels.returns[id]) if id in parcels.returns else None
+        order = self.orders.by_number.get(id)
+        return self.shapes.order(order) if order else None
+
+    def _own_events(self) -> list[Event]:
         """The unconfirmed events this token may see, oldest first."""
         events = self.events.queue(self.integration).events.values()
         return [event for event in events if self.store_id in (None, event.store_id)]
@@ -257,13 +317,13 @@ class Queries:
         return found
 
     def _range(self, wanted: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:
-        return self._date(wanted.get("from")), self._date(wanted.get("to"))
+        return self.date(wanted.get("from")), self.date(wanted.get("to"))
 
     def _within(self, at: datetime, wanted: Mapping[str, Any]) -> bool:
         from_, to = self._range(wanted)
         return (not from_ or at >= from_) and (not to or at <= to)
 
-    def _date(self, word: Any) -> datetime | None:
+    def date(self, word: Any) -> datetime | None:
         """The instant a date of the input means."""
         if word is None:
             return None

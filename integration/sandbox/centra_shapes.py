@@ -22,6 +22,7 @@ from integration.sandbox.catalogue import (
 )
 from integration.sandbox.centra_money import LineValue
 from integration.sandbox.centra_orders import Line, Order, Payment
+from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.currencies import BASE_RATES, CURRENCY_IDS, DECIMALS
 from integration.sandbox.goods import GOODS
 
@@ -83,23 +84,26 @@ PRICELIST_SHAPES: dict[int, Shape] = {
     }
     for market in MARKETS.values()
 }
-WAREHOUSE_SHAPES: dict[int, Shape] = {
-    warehouse.id: {
-        "id": warehouse.id,
-        "name": warehouse.name,
-        "status": "ACTIVE",
-        "isHiddenFromStockView": False,
-        "threshold": 0,
-        "stockMaster": "EXTERNAL",
-        "stockOwnership": "THIRD_PARTY",
-        "allocationPolicy": "CHECK_FIRST",
-        "isConsignation": False,
-        "country": country_shape(warehouse.country),
-        "state": None,
-        "zipCode": None,
+
+
+def _warehouse_shapes() -> dict[int, Shape]:
+    return {
+        warehouse.id: {
+            "id": warehouse.id,
+            "name": warehouse.name,
+            "status": "ACTIVE",
+            "isHiddenFromStockView": False,
+            "threshold": warehouse.threshold,
+            "stockMaster": "EXTERNAL",
+            "stockOwnership": "THIRD_PARTY",
+            "allocationPolicy": "CHECK_FIRST",
+            "isConsignation": False,
+            "country": country_shape(warehouse.country),
+            "state": None,
+            "zipCode": None,
+        }
+        for warehouse in CENTRA_WAREHOUSES.values()
     }
-    for warehouse in CENTRA_WAREHOUSES.values()
-}
 
 
 def _product_shapes(born: datetime) -> dict[int, Shape]:
@@ -135,15 +139,17 @@ def _product_shapes(born: datetime) -> dict[int, Shape]:
 
 
 class Shapes:
-    """The shapes that belong to one Centra: its goods (with their birthday) and its orders."""
+    """The shapes that belong to one Centra: its goods (with their birthday), its warehouses and its orders."""
 
-    def __init__(self, born: datetime) -> None:
+    def __init__(self, born: datetime, switches: CentraSwitches) -> None:
+        self.switches = switches
+        self.warehouses = _warehouse_shapes()
         self.products = _product_shapes(born)
+        self.variants: dict[int, Shape] = {
+            variant["id"]: variant for product in self.products.values() for variant in product["variants"]
+        }
         self.sizes: dict[int, Shape] = {
-            size["id"]: size
-            for product in self.products.values()
-            for variant in product["variants"]
-            for size in variant["productSizes"]
+            size["id"]: size for variant in self.variants.values() for size in variant["productSizes"]
         }
 
     def order(self, order: Order) -> Shape:
@@ -153,7 +159,7 @@ class Shapes:
         return order.shown
 
     def _order(self, order: Order) -> Shape:
-        warehouse = WAREHOUSE_SHAPES[WAREHOUSE_OF_MARKET[order.market.id]]
+        warehouse = self.warehouses[WAREHOUSE_OF_MARKET[order.market.id]]
         lines = zip(order.lines, order.totals.lines, strict=True)
         return {
             "__typename": "DirectToConsumerOrder",
@@ -174,13 +180,12 @@ class Shapes:
             "grandTotal": money(order.grand_total, order.currency),
             "totals": _totals(order),
             "lines": [self._line(order, line, value, warehouse) for line, value in lines],
-            "shippingAddress": _address(order, order.shipping_address),
-            "billingAddress": _address(order, order.billing_address),
+            "shippingAddress": address_shape(order, order.shipping_address),
+            "billingAddress": address_shape(order, order.billing_address),
             "shippingPriceGroup": {"shippingOption": OPTION_SHAPES[order.shipping_option.id]},
             "paymentMethod": vars(PAYMENT_METHODS[order.payment]),
-            "paymentHistory": [_payment(order, entry) for entry in order.payments],
+            "paymentHistory": [self.payment(order, entry) for entry in order.payments],
             "discountsApplied": _discounts(order),
-            "shipments": order.shipments,
             "internalComment": order.comment,
             "otherComment": None,
             "customer": {
@@ -192,11 +197,24 @@ class Shapes:
             },
         }
 
+    def payment(self, order: Order, entry: Payment) -> Shape:
+        """A PaymentHistoryEntry."""
+        refund = entry.entry_type.startswith("REFUND") and self.switches.refund_values == "negative"
+        return {
+            "id": entry.id,
+            "createdAt": entry.at,
+            "status": entry.status,
+            "entryType": entry.entry_type,
+            "externalReference": entry.reference,
+            "paymentMethod": entry.method,
+            "paramsJSON": "{}",
+            "value": money(-entry.value if refund else entry.value, order.currency),
+        }
+
     def _line(self, order: Order, line: Line, value: LineValue, warehouse: Shape) -> Shape:
         size = self.sizes[line.good.size_id]
         original, paid = line.original_price, line.unit_price
         lowered = paid < original
-        allocated = line.unshipped if order.reserved[0] == "allocated" else 0
         return {
             "id": line.id,
             "product": size["productVariant"]["product"],
@@ -208,7 +226,7 @@ class Shapes:
             "size": line.good.size_number,
             "quantity": line.quantity,
             "cancelledQuantity": line.cancelled,
-            "shippedQuantity": line.shipped,
+            "shippedQuantity": line.shipped if self.switches.shipped_quantity == "created" else line.completed,
             "returnedQuantity": line.returned,
             "taxPercent": float(line.percent),
             "unitPrice": money(paid, order.currency),
@@ -219,9 +237,9 @@ class Shapes:
             "net": money(value.net, order.currency),
             "comment": line.comment,
             "allocations": [
-                {"id": line.id, "quantity": allocated, "warehouse": warehouse, "stockChangeLine": None}
+                {"id": line.id, "quantity": line.allocated, "warehouse": warehouse, "stockChangeLine": None}
             ]
-            if allocated
+            if line.allocated
             else [],
         }  # fmt: skip
 
@@ -241,7 +259,7 @@ def _totals(order: Order) -> Shape:
     }
 
 
-def _address(order: Order, words: dict[str, str]) -> Shape:
+def address_shape(order: Order, words: dict[str, str]) -> Shape:
     states = {state["code"]: state for state in country_shape(order.country.code)["states"]}
     return {
         "firstName": None, "lastName": None, "companyName": None, "attention": None, "address1": None,
@@ -251,19 +269,6 @@ def _address(order: Order, words: dict[str, str]) -> Shape:
         "country": country_shape(order.country.code),
         "state": states.get(words.get("stateOrProvince", "")),
     }  # fmt: skip
-
-
-def _payment(order: Order, entry: Payment) -> Shape:
-    return {
-        "id": entry.id,
-        "createdAt": entry.at,
-        "status": entry.status,
-        "entryType": entry.entry_type,
-        "externalReference": entry.reference,
-        "paymentMethod": entry.method,
-        "paramsJSON": "{}",
-        "value": money(entry.value, order.currency),
-    }
 
 
 def _discounts(order: Order) -> list[Shape]:

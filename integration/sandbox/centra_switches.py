@@ -59,8 +59,34 @@ class CentraSwitches:
     allocate_on: Literal["confirm", "placement"] = "confirm"
     """Unconfirmed: stock is taken "confirm" (the vendor's text) or already at "placement"."""
 
+    checkout_stops_at_zero: bool = False
+    """Ours. On: an order for more than is available is refused as it is placed, as a shop's checkout would."""
+
+    set_stock_below_allocated: Literal["clamp-silently", "clamp-warning", "refuse"] = "clamp-silently"
+    """Unconfirmed: `setStock` below what is allocated is cut to it silently (as the REST API does), with a warning, or
+    refused."""
+
+    stock_batch_limit: int = 0
+    """Unconfirmed: sizes one `setStock` or `changeStock` may name; 0 means any number."""
+
+    ship_held_orders: Literal["allow", "refuse"] = "allow"
+    """Unconfirmed: whether an order on hold or waiting for payment can get a shipment."""
+
+    shipped_quantity: Literal["created", "completed"] = "created"
+    """Unconfirmed: `OrderLine.shippedQuantity` counts a piece once it is on a shipment ("created") or has left."""
+
+    captured_on_request: bool = True
+    """Unconfirmed: a shipment shows `isCaptured` and `isPaid` as soon as Adyen or Klarna took the request; off: only
+    when it has settled."""
+
+    refund_completes_return: bool = True
+    """Documented for the REST API, unconfirmed here: a refund the provider paid completes its return."""
+
+    refund_values: Literal["positive", "negative"] = "positive"
+    """Unconfirmed: the sign of a refund in the payment history."""
+
     capture_settles_after: float = 5.0
-    """Unconfirmed: seconds until an Adyen or Klarna capture request becomes a capture (days are possible)."""
+    """Unconfirmed: seconds until an Adyen or Klarna request (capture or refund) is settled (days are possible)."""
 
     confirm_events_again: Literal["ignore", "warning"] = "ignore"
     """Unconfirmed: confirming an event that is gone: "ignore", or a "warning"."""

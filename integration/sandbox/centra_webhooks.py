@@ -82,16 +82,18 @@ class Webhooks:
         self.endpoints.append(endpoint)
         return endpoint
 
-    def changed(self, kind: str, action: str, number: int, store_id: int) -> None:
-        """Something to tell; `number` is the order's number, as the vendor sends it for orders."""
+    def changed(self, kind: str, action: str, id: int, store_id: int, number: int | None = None) -> None:
+        """Something to tell; `id` is the order's number, as the vendor sends it for orders, or a shipment's or return's
+        id with the order's `number` beside it.
+        """
         here = self.clock.now().astimezone(ZoneInfo(self.switches.time_zone))
-        event = {"type": kind, "action": action, "date": here.strftime("%Y-%m-%d %H:%M:%S.%f"), "id": number}
+        event = {"type": kind, "action": action, "date": here.strftime("%Y-%m-%d %H:%M:%S.%f"), "id": id}
         for endpoint in self.endpoints:
             if endpoint.store_id == store_id:
-                self._tell(endpoint, event)
+                self._tell(endpoint, event, str(id if number is None else number))
 
-    def _tell(self, endpoint: Endpoint, event: dict[str, Any]) -> None:
-        plan = self.faults.due("webhook", str(event["id"]), among=WEBHOOK_FAULTS)
+    def _tell(self, endpoint: Endpoint, event: dict[str, Any], number: str) -> None:
+        plan = self.faults.due("webhook", number, among=WEBHOOK_FAULTS)
         fault, seconds = (plan.fault, plan.seconds) if plan else ("", 0.0)
         if fault == "webhook-lost":
             return

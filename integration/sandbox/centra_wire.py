@@ -19,6 +19,7 @@ from integration.sandbox.centra_faults import CALL_FAULTS, GRAPHQL_FAULTS, Reply
 from integration.sandbox.centra_language import Invalid, Request, read
 from integration.sandbox.centra_limits import retry_after
 from integration.sandbox.centra_mutations import Mutations
+from integration.sandbox.centra_parcels import Return, Shipment
 from integration.sandbox.centra_queries import Queries
 from integration.sandbox.centra_run import Run
 
@@ -104,11 +105,23 @@ class Wire:
 
     def _number(self, request: Request) -> str | None:
         """The order a request is about, when it names exactly one: what `Plan.number` is compared with."""
+        parcel = self._parcel(request)
+        if parcel is not None:
+            return str(parcel.order_number)
         numbers = _mentioned(request.arguments, "number")
         if numbers:
             return numbers[0] if len(set(numbers)) == 1 else None
         orders = map(self.centra.book.by_id.get, _mentioned(request.arguments, "id"))
         return next((str(order.number) for order in orders if order), None)
+
+    def _parcel(self, request: Request) -> Shipment | Return | None:
+        """The shipment or return a mutation names by id."""
+        name, parcels = request.root.name.value, self.centra.book.parcels
+        if name == "createReturn":
+            return parcels.shipments.get(request.arguments["input"]["shipment"].get("id"))
+        if name.endswith("Shipment"):
+            return parcels.shipments.get(request.arguments.get("id", 0))
+        return parcels.returns.get(request.arguments.get("id", 0)) if name.endswith("Return") else None
 
     def _executed(self, request: Request, token: Token, fault: str) -> Reply:
         centra = self.centra
@@ -124,7 +137,7 @@ class Wire:
             )  # fmt: skip
             mutations = Mutations(
                 centra.book, centra.shapes, centra.events, centra.switches, centra.clock, centra.faults, queries,
-                token.store_id, token.integration, fault == "user-error",
+                token.store_id, token.integration, centra.shipments, centra.returns, fault == "user-error",
             )  # fmt: skip
             zone = ZoneInfo(centra.switches.time_zone)
             run = Run(request, queries.resolvers() | mutations.resolvers(), lambda at, form: write_date(at, zone, form))

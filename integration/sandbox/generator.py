@@ -256,7 +256,7 @@ def play(
 
 
 def perform(shop: Shop, action: Action, index: int, played: Played) -> None:
-    """One action of timeline `index`; raises `Refused`."""
+    """One action of timeline `index`; raises `Refused`, also for an order the checkout would not take."""
     if action.verb == "place":
         if action.basket is None:
             raise ValueError("place needs a basket")
@@ -270,4 +270,6 @@ def perform(shop: Shop, action: Action, index: int, played: Played) -> None:
         "cancel": shop.cancel,
         "edit": lambda number: shop.edit(number, **action.words),
     }
+    if index not in played.numbers:
+        raise Refused("the order was never placed")
     verbs[action.verb](played.numbers[index])

@@ -226,5 +226,5 @@ def test_one_email_can_be_two_customers(centra):
 
 
 def test_what_is_not_built_says_so(centra):
-    text = "mutation { deleteShipment(id: 1) { userErrors { message } } }"
+    text = "mutation { setIdConversions(input: []) { userErrors { message } } }"
     assert "not in this sandbox yet" in graphql(centra.app, text).json()["errors"][0]["message"]

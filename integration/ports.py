@@ -130,6 +130,11 @@ class Shelf:
     def free(self) -> int:
         return self.physical - self.allocated
 
+    @property
+    def available(self) -> int:
+        """What shoppers can still buy, before the storefront's own threshold."""
+        return self.free - self.demand
+
 
 @dataclass(frozen=True, slots=True)
 class StockPlace:
@@ -168,11 +173,18 @@ class StorefrontStock(Protocol):
         """The storefront's warehouses."""
 
 
+ORDERS_PAGE = 50
+"""The most orders one call for their shipments or refunds may name."""
+
+
 class StorefrontShipments(Protocol):
     """Shipments and captures in the storefront. Methods raise `Unavailable`."""
 
     def shipments(self, order_numbers: Collection[str]) -> Mapping[str, Sequence[ShownShipment]]:
-        """All shipments of these orders, by order number, in one request."""
+        """All shipments of these orders, by order number, oldest first, in one request; at most `ORDERS_PAGE` orders.
+
+        An order without shipments has none; one that does not exist or cannot be read is left out.
+        """
 
     def create_shipment(
         self, dispatch: Dispatch, order_id: str, *, bound: Collection[str], paid: bool = False

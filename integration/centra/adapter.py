@@ -4,7 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from integration.centra import wire
-from integration.centra.nodes import ids, rows
+from integration.centra.nodes import ids, instant_of, rows
+from integration.centra.returns import Returns
+from integration.centra.shipments import Shipments
 from integration.centra.stock import Stock
 from integration.domain.order import Order
 from integration.http import is_storable
@@ -17,7 +19,7 @@ FETCH_COMPLEXITY = 60
 """Our guess of what one order node costs of the complexity budget; Centra's answer tells the truth afterwards."""
 
 
-class Centra(Stock):
+class Centra(Stock, Shipments, Returns):
     """One Centra instance: orders and events here, the rest of an order's life in the parts it is made of."""
 
     def fetch(self, numbers: Sequence[str]) -> Mapping[str, Fetched]:
@@ -88,19 +90,10 @@ class Centra(Stock):
 
 
 def _sightings(told: Sequence[Mapping[str, object]]) -> list[Sighting]:
-    return [Sighting(str(row["number"]), _stamp(row), _instant(row.get("createdAt"))) for row in told]
+    return [Sighting(str(row["number"]), _stamp(row), instant_of(row.get("createdAt"))) for row in told]
 
 
 def _stamp(node: Mapping[str, object]) -> str:
     """What tells that an order changed: Centra's own stamp, which has whole seconds, and what a second may hide."""
     flags = "".join("y" if node.get(name) else "n" for name in ("isOnHold", "isWaitingForPayment", "isInternal"))
     return f"{node.get('updatedAt') or ''} {node.get('status') or ''} {flags}"[:80]
-
-
-def _instant(told: object) -> datetime | None:
-    """An aware instant, or `None` where Centra gives none that can be read."""
-    try:
-        read = datetime.fromisoformat(str(told))
-    except ValueError:
-        return None
-    return read if read.tzinfo else None

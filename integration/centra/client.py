@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -27,6 +28,10 @@ class CentraClient:
     def __init__(self, http: Http) -> None:
         self.http = http
         http.denies = denied
+
+    def now(self) -> datetime:
+        """Our clock."""
+        return self.http.gate.store.now()
 
     def read(self, name: str, variables: Mapping[str, object], *, lane: str, complexity: int = 0) -> dict[str, Any]:
         """The `data` of a query. Partial data beside `errors` is never used. Raises `Unavailable` or `Rejected`."""

@@ -1,6 +1,7 @@
 """The pieces that every node of Centra is read with: amounts, currencies, names. Field names are Centra's."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -103,3 +104,12 @@ def rows(answer: Mapping[str, object], name: str) -> list[dict[str, Any]]:
 def ids(told: Collection[str]) -> list[int]:
     """Those that can be numbers of Centra's: one beyond GraphQL's 32 bits would have the whole page refused."""
     return [int(n) for n in told if n.isascii() and n.isdigit() and len(n) <= 10 and int(n) < 2**31]
+
+
+def instant_of(told: object) -> datetime | None:
+    """An aware instant, or `None` where Centra gives none that can be read."""
+    try:
+        read = datetime.fromisoformat(str(told))
+    except ValueError:
+        return None
+    return read if read.tzinfo else None

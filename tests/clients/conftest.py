@@ -1,15 +1,21 @@
 """A gate on a store of its own, a clock the test moves, and a server that says exactly the bytes it is told to."""
 
 import contextlib
+import hashlib
 import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from wsgi_transport import WsgiTransport
 
 from integration.budget import Gate
+from integration.centra.adapter import Centra
+from integration.centra.client import CentraClient
 from integration.http import Http, Timeouts, new_session
+from integration.sandbox import centra as sandbox
+from integration.sandbox.clock import HandClock
 from integration.store import Store
 
 START = datetime(2026, 5, 4, 9, tzinfo=UTC)
@@ -135,3 +141,25 @@ def http_to(gate, clock):
 def stopwatch():
     began = time.monotonic()
     return lambda: time.monotonic() - began
+
+
+@pytest.fixture
+def shop(clock):
+    """A Centra of its own."""
+    return sandbox.Centra(HandClock(clock.now()))
+
+
+@pytest.fixture
+def centra(shop, gate, clock):
+    """Our adapter for `shop`, through the transport that carries its requests there."""
+    transport = WsgiTransport({"brand.test": shop.app}, wait=clock.sleep)
+    headers = {"Authorization": "Bearer sandbox-centra-token"}
+    http = Http("https://brand.test", headers=headers, session=new_session(transport), gate=gate, sleep=clock.sleep)
+    return Centra("brand", CentraClient(http), fingerprint=lambda content: hashlib.sha256(content).hexdigest())
+
+
+@pytest.fixture
+def lonely_centra(gate, clock):
+    """Our adapter for a Centra that `responses` plays."""
+    http = Http("https://brand.test", headers={}, session=new_session(), gate=gate, sleep=clock.sleep)
+    return Centra("brand", CentraClient(http), fingerprint=lambda content: hashlib.sha256(content).hexdigest())

@@ -6,16 +6,13 @@ from importlib.resources import files
 import pytest
 import responses
 from graphql import build_schema, parse, validate
-from wsgi_transport import WsgiTransport
 
 import integration.centra
 import integration.sandbox
-from integration.centra.adapter import Centra
 from integration.centra.client import CentraClient
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http, new_session
 from integration.sandbox import centra as sandbox
-from integration.sandbox.clock import HandClock
 from integration.sandbox.generator import Generator
 
 DOCUMENTS = sorted(p.name for p in (files(integration.centra) / "queries").iterdir() if p.name.endswith(".graphql"))
@@ -134,19 +131,6 @@ def test_errors_in_a_strange_form_are_errors_all_the_same(client, wire, errors):
 
 
 # ------------------------------------------------------------------------------------------------ against the sandbox
-
-
-@pytest.fixture
-def shop(clock):
-    return sandbox.Centra(HandClock(clock.now()))
-
-
-@pytest.fixture
-def centra(shop, gate, clock):
-    transport = WsgiTransport({"brand.test": shop.app}, wait=clock.sleep)
-    headers = {"Authorization": "Bearer sandbox-centra-token"}
-    http = Http("https://brand.test", headers=headers, session=new_session(transport), gate=gate, sleep=clock.sleep)
-    return Centra("brand", CentraClient(http), fingerprint=lambda content: str(hash(content)))
 
 
 def test_orders_are_fetched_by_number_and_missing_ones_left_out(shop, centra):

@@ -2,35 +2,16 @@
 
 import pytest
 import responses
-from wsgi_transport import WsgiTransport
 
-from integration.centra.adapter import Centra
-from integration.centra.client import CentraClient
 from integration.domain.stock import FREE_TO_ALLOCATE, PHYSICAL
 from integration.errors import Rejected, Unavailable, Unknown
-from integration.http import Http, new_session
 from integration.ports import Shelf
-from integration.sandbox import centra as sandbox
 from integration.sandbox.catalogue import CENTRA_WAREHOUSES, OPENING_STOCK
 from integration.sandbox.centra_orders import Basket, BasketLine
-from integration.sandbox.clock import HandClock
 from integration.sandbox.goods import GOODS
 
 GOOD = sorted(sku for sku, good in GOODS.items() if not good.is_bundle)
 ADDRESS = {"firstName": "Ann", "address1": "1 High Street", "city": "London", "zipCode": "N1"}
-
-
-@pytest.fixture
-def shop(clock):
-    return sandbox.Centra(HandClock(clock.now()))
-
-
-@pytest.fixture
-def centra(shop, gate, clock):
-    transport = WsgiTransport({"brand.test": shop.app}, wait=clock.sleep)
-    headers = {"Authorization": "Bearer sandbox-centra-token"}
-    http = Http("https://brand.test", headers=headers, session=new_session(transport), gate=gate, sleep=clock.sleep)
-    return Centra("brand", CentraClient(http), fingerprint=lambda content: str(hash(content)))
 
 
 @pytest.fixture
@@ -141,22 +122,20 @@ def test_a_push_that_fails_on_the_wire_is_unknown_and_a_push_refused_is_refused(
 
 
 @pytest.mark.parametrize("totals", [None, {}, {"physicalQuantity": 1, "allocatedQuantity": None, "demandQuantity": 0}])
-def test_a_shelf_without_its_figures_is_no_shelf(gate, clock, totals):
-    http = Http("https://brand.test", headers={}, session=new_session(), gate=gate, sleep=clock.sleep)
+def test_a_shelf_without_its_figures_is_no_shelf(lonely_centra, totals):
     with responses.RequestsMock() as mock:
         mock.post("https://brand.test/graphql", json={"data": {"productSizes": [{"id": 7, "stockTotals": totals}]}})
         with pytest.raises(Unavailable):
-            Centra("brand", CentraClient(http), fingerprint=str).shelves("1", ["1:2:7"])
+            lonely_centra.shelves("1", ["1:2:7"])
 
 
 @pytest.mark.parametrize(
     "spoilt", [{"SKU": None}, {"SKU": ""}, {"size": None}, {"productVariant": None}, {"productVariant": {"id": 1}}]
 )
-def test_a_size_that_cannot_be_addressed_is_no_variant_and_one_of_an_unknown_product_is(gate, clock, spoilt):
+def test_a_size_that_cannot_be_addressed_is_no_variant_and_one_of_an_unknown_product_is(lonely_centra, spoilt):
     row = {"id": 7, "SKU": "A", "size": {"id": 2}, "productVariant": {"id": 1, "product": {"isBundle": False}}}
-    http = Http("https://brand.test", headers={}, session=new_session(), gate=gate, sleep=clock.sleep)
     with responses.RequestsMock() as mock:
         mock.post("https://brand.test/graphql", json={"data": {"productSizes": [row | spoilt]}})
-        variants, more = Centra("brand", CentraClient(http), fingerprint=str).variants(1)
+        variants, more = lonely_centra.variants(1)
     assert [v.ref for v in variants] == (["1:2:7"] if spoilt == {"productVariant": {"id": 1}} else [])
     assert not more

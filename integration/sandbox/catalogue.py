@@ -16,7 +16,7 @@ __all__ = [
     "BASE_CURRENCY", "BASE_RATES", "CENTRA_WAREHOUSES", "COUNTRIES", "CURRENCY_IDS", "DECIMALS", "ERP_SKUS",
     "FULFIL_CARRIER_SERVICES", "FULFIL_CHANNELS", "FULFIL_GATEWAYS", "FULFIL_TAXES", "FULFIL_WAREHOUSES", "GOODS",
     "MARKETS", "OPENING_STOCK", "PAYMENT_METHODS", "SHIPPING_OPTIONS", "STORES", "UNKNOWN_SKUS", "UNMAPPED_MARKET",
-    "VOUCHERS", "WAREHOUSE_OF_MARKET", "CentraWarehouse", "Country", "FulfilCarrierService", "FulfilChannel",
+    "UNMAPPED_SERVICE", "VOUCHERS", "WAREHOUSE_OF_MARKET", "CentraWarehouse", "Country", "FulfilCarrierService", "FulfilChannel",
     "FulfilTax", "FulfilWarehouse", "Good", "Market", "PaymentMethod", "ShippingOption", "Store", "Voucher",
     "goods_by_size_id", "market_of_country", "shipping_options_of", "voucher_amount",
 ]  # fmt: skip
@@ -81,6 +81,9 @@ MARKETS = {
 
 UNMAPPED_MARKET = 7
 """The market no mapping file names: its orders must stop with a business exception, not with a crash."""
+
+UNMAPPED_SERVICE = "city-courier"
+"""The carrier service no shipping option stands for and no mapping file names: the warehouse's own idea."""
 
 COUNTRIES = {
     country.code: country
@@ -236,7 +239,7 @@ class FulfilWarehouse:
 
 @dataclass(frozen=True)
 class FulfilCarrierService:
-    """A shipping service one channel may use; `shipping_option` is the Centra uri it stands for."""
+    """A shipping service one channel may use; `shipping_option` is the Centra uri it stands for, if any."""
 
     id: int
     channel_id: int
@@ -305,6 +308,7 @@ FULFIL_CARRIER_SERVICES = tuple(
             (6, "dhl-express", "DHL", "express"),
             (7, "postnord-home", "PostNord", "standard"),
             (7, "dhl-express", "DHL", "express"),
+            (1, UNMAPPED_SERVICE, "City Courier", ""),
         )
     )
 )

@@ -1,4 +1,4 @@
-"""Fulfil's `/api/v2` for orders, as a WSGI app with state in memory.
+"""Fulfil's `/api/v2` for orders, stock, shipments, returns and invoices, as a WSGI app with state in memory.
 
     from wsgiref.simple_server import make_server
     make_server("127.0.0.1", 8801, Fulfil(RealClock()).app).serve_forever()
@@ -9,7 +9,8 @@ a switch (`FulfilSwitches`). Faults that leave a caller without an answer are ra
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -20,14 +21,19 @@ from integration.sandbox.clock import Clock
 from integration.sandbox.faults import Faults, Plan
 from integration.sandbox.fulfil_access import TOKEN, Access
 from integration.sandbox.fulfil_books import books
-from integration.sandbox.fulfil_calls import Calls
+from integration.sandbox.fulfil_calls import Calls, Rule
 from integration.sandbox.fulfil_faults import FULFIL_FAULTS, possible, settled, suffer
+from integration.sandbox.fulfil_floor import Floor, Which
 from integration.sandbox.fulfil_orders import Orders
 from integration.sandbox.fulfil_records import Records, Row
+from integration.sandbox.fulfil_return_shipments import Disposition
+from integration.sandbox.fulfil_returns import Returns
 from integration.sandbox.fulfil_routes import ROOT, Call, Request, Routes, query_of
-from integration.sandbox.fulfil_search import Search
+from integration.sandbox.fulfil_search import Computed, Search
 from integration.sandbox.fulfil_states import States
+from integration.sandbox.fulfil_stock import Stock
 from integration.sandbox.fulfil_switches import FulfilSwitches
+from integration.sandbox.fulfil_webhooks import Deliver, Webhooks, post
 from integration.sandbox.fulfil_wire import HTML_TYPE, REASONS, Reply, http_error, parsed
 
 __all__ = ["TOKEN", "Fulfil", "FulfilSwitches"]
@@ -36,9 +42,13 @@ StartResponse = Callable[..., Any]
 
 
 class Fulfil:
-    """One tenant. `seed` decides what the fault "recalculated" changes; everything else is exact."""
+    """One tenant. `seed` decides what the fault "recalculated" changes and the secrets of webhooks; everything else is
+    exact. Every public method takes the lock; webhooks go out through `deliver`.
+    """
 
-    def __init__(self, clock: Clock, switches: FulfilSwitches | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, clock: Clock, switches: FulfilSwitches | None = None, seed: int = 0, deliver: Deliver = post
+    ) -> None:
         self.switches = switches or FulfilSwitches()
         self.faults = Faults(dict(FULFIL_FAULTS))
         self.requests: Counter[str] = Counter()
@@ -49,9 +59,27 @@ class Fulfil:
         self._records.effects.clear()
         self._access = Access(self._records, clock, self.switches)
         self._states = States(self._records, self.switches)
-        calls = Calls(self._records, Search(self._records), self._access, self.switches)
+        stock, invoices = self._states.stock, self._states.invoices
+        self._floor = Floor(self._records, self._states)
+        self._webhooks = Webhooks(
+            self._records, stock, self.switches, clock, lambda: self.faults, self._locked, deliver, Random(seed)
+        )
+        rules = {
+            "account.invoice": Rule(
+                partial(invoices.settle, "account.invoice"),
+                partial(invoices.check, "account.invoice"),
+                invoices.defaults,
+            ),
+            "account.invoice.line": Rule(
+                partial(invoices.settle, "account.invoice.line"), partial(invoices.check, "account.invoice.line")
+            ),
+            "stock.move": Rule(stock.settle, stock.check),
+            "ir.webhook": Rule(lambda hook, given: None, defaults=self._webhooks.defaults),
+        }
+        calls = Calls(self._records, Search(self._records, _computed(stock)), self._access, self.switches, rules)
         orders = Orders(self._records, self._access, self._states, self.switches, self._later, Random(seed))
-        self._routes = Routes(self._records, calls, orders, self._states)
+        returns = Returns(self._records, self._access, orders, self.switches)
+        self._routes = Routes(self._records, calls, orders, returns, self._states)
 
     def app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """The WSGI application."""
@@ -63,7 +91,7 @@ class Fulfil:
     def books(self) -> Row:
         """The oracle; see `fulfil_books`."""
         with self._lock:
-            return books(self._records, self.requests)
+            return books(self._records, self._states.stock, self.requests)
 
     def add_product(self, sku: str, name: str = "Added product") -> int:
         """Create a missing SKU; the id of its product."""
@@ -95,33 +123,91 @@ class Fulfil:
             user = self._records.get("res.user", 1)
             user["allowed_create_channels"] = [id for id in user["allowed_create_channels"] if id != channel]
 
-    def pack(self, shipment: int) -> None:
-        """The warehouse assigns, picks and packs a shipment; there is no way back."""
-        self._walk(shipment, "assign", "pack")
+    def pack(self, shipment: Which) -> list[int]:
+        """The warehouse assigns, picks and packs a shipment (or all of a sale); there is no way back."""
+        with self._changing():
+            return self._floor.pack(shipment)
 
-    def ship(self, shipment: int, tracking_number: str | None = None) -> None:
-        """The warehouse hands a shipment to its carrier."""
-        self._walk(shipment, "assign", "pack", "done")
-        if tracking_number:
-            with self._lock:
-                row = self._records.get("stock.shipment.out", shipment)
-                words = {"tracking_number": tracking_number, "carrier": row["carrier"], "state": "in_transit"}
-                tracking = self._records.insert("shipment.tracking", words)
-                self._records.update("stock.shipment.out", row, {"tracking_number": tracking["id"]})
+    def ship(
+        self,
+        which: Which,
+        lines: Mapping[str, float] | Mapping[int, float] | None = None,
+        tracking: Sequence[str] = ("1Z9",),
+        carrier_service: str | None = None,
+    ) -> list[int]:
+        """The warehouse hands a shipment, or part of it, to its carrier; see `Floor.ship`."""
+        with self._changing():
+            return self._floor.ship(which, lines, tracking, carrier_service)
 
-    def _walk(self, shipment: int, *methods: str) -> None:
-        done = {"waiting": 0, "assigned": 1, "packed": 2, "done": 3}
+    def void(self, which: Which) -> None:
+        """The labels of a shipment are cancelled."""
+        with self._changing():
+            self._floor.void(which)
+
+    def relabel(self, which: Which, tracking: Sequence[str] = ("1Z9-NEW",), carrier_service: str | None = None) -> None:
+        """The labels of a shipment are replaced."""
+        with self._changing():
+            self._floor.relabel(which, tracking, carrier_service)
+
+    def receive_return(
+        self,
+        which: Which,
+        dispositions: Mapping[str, Disposition] | Disposition | None = None,
+        quantities: Mapping[str, float] | None = None,
+    ) -> list[int]:
+        """Returned goods arrive, and with `dispositions` are inspected at once; see `Floor.receive_return`."""
+        with self._changing():
+            return self._floor.receive_return(which, dispositions, quantities)
+
+    def inspect_return(
+        self, which: Which, dispositions: Mapping[str, Disposition] | Disposition | None = None
+    ) -> list[int]:
+        """Returned goods are judged and put away; see `Floor.inspect_return`."""
+        with self._changing():
+            return self._floor.inspect_return(which, dispositions)
+
+    def adjust(self, sku: str, quantity: float, warehouse: Which) -> int:
+        """A count finds `quantity` of a SKU in a warehouse's storage (id or code); the id of the count."""
+        with self._changing():
+            return self._states.stock.set_on_hand(sku, quantity, warehouse)
+
+    def receive_goods(self, sku: str, quantity: float, warehouse: Which) -> int:
+        """`quantity` more of a SKU comes from a supplier into storage; the id of the move."""
+        with self._changing():
+            return self._states.stock.receive_goods(sku, quantity, warehouse)
+
+    def waiting_shipments(self) -> list[Row]:
+        """What could be shipped now; see `Floor.waiting`."""
         with self._lock:
-            row = self._records.get("stock.shipment.out", shipment)
-            for method in methods[done.get(row["state"], 0) :]:
-                self._states.move("stock.shipment.out", method, row)
+            return self._floor.waiting()
+
+    def expected_returns(self) -> list[Row]:
+        """What is on its way back or waits for inspection; see `Floor.coming_back`."""
+        with self._lock:
+            return self._floor.coming_back()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """The lock around one act that happens wholly or not at all, and the webhooks it brings about."""
+        with self._lock:
+            try:
+                with self._records.all_or_nothing():
+                    yield
+            finally:
+                changed = list(self._states.stock.changed)
+                self._states.stock.changed.clear()
+                self._webhooks.tell(changed)
+
+    def _locked(self, act: Callable[[], None]) -> None:
+        with self._lock:
+            act()
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
-        def locked() -> None:
-            with self._lock:
+        def changing() -> None:
+            with self._changing():
                 act()
 
-        self._clock.later(seconds, locked)
+        self._clock.later(seconds, changing)
 
     def _reply(self, environ: dict[str, Any]) -> Reply:
         verb, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
@@ -150,5 +236,24 @@ class Fulfil:
         return replace(reply, headers=[*reply.headers, *headers])
 
     def _act(self, call: Call, plan: Plan | None) -> Reply:
-        with self._records.all_or_nothing():
+        with self._changing():
             return call.act(plan)
+
+
+def _computed(stock: Stock) -> dict[tuple[str, str], Computed]:
+    """The fields that are worked out when read: levels in the `locations` of the call's context, the age of a change."""
+
+    def level(name: str) -> Computed:
+        return lambda product, context: getattr(stock.level(product, context.get("locations")), name)
+
+    def lying(place: Row, context: Row) -> float | None:
+        product = context.get("product")
+        return stock.level(stock.known(product), [place["id"]]).on_hand if product else None
+
+    return {
+        ("product.product", "quantity_on_hand"): level("on_hand"),
+        ("product.product", "quantity_available"): level("available"),
+        ("product.product", "quantity_buildable"): level("buildable"),
+        ("product.product", "last_stock_change"): lambda product, context: stock.last_change(product),
+        ("stock.location", "quantity_on_hand"): lying,
+    }

@@ -5,6 +5,8 @@ Arguments come as a JSON array by position (the official client) or, for searche
 that `write` answers null, and that search_read without a limit is refused when more than a page of rows fits.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from integration.sandbox.fulfil_access import Access
@@ -15,7 +17,19 @@ from integration.sandbox.fulfil_switches import FulfilSwitches
 from integration.sandbox.fulfil_wire import http_error, page_too_large, user_error
 
 SEARCH_TERMS = ("filters", "offset", "limit", "order", "fields")
-_WITH_STATES = ("sale.sale", "stock.shipment.out")
+_NUMBERED = {"sale.sale": "SO", "stock.shipment.out": "CS", "stock.shipment.out.return": "CRS-"}
+_WITH_STATES = (*_NUMBERED, "stock.move", "stock.inventory", "account.invoice")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a model adds to the generic calls: `defaults` of a new row, `check` before a row is changed or removed, and
+    `settle`, told of a row just written and the words it was written with.
+    """
+
+    settle: Callable[[Row, Row], None]
+    check: Callable[[Row], None] = lambda row: None
+    defaults: Callable[[], Row] = dict
 
 
 def terms(args: Any, *names: str) -> list[Any]:
@@ -29,8 +43,16 @@ def terms(args: Any, *names: str) -> list[Any]:
 class Calls:
     """The generic calls; `user` is the id of the token's user, whose channels bound what is seen."""
 
-    def __init__(self, records: Records, search: Search, access: Access, switches: FulfilSwitches) -> None:
+    def __init__(
+        self,
+        records: Records,
+        search: Search,
+        access: Access,
+        switches: FulfilSwitches,
+        rules: dict[str, Rule] | None = None,
+    ) -> None:
         self._records, self._search, self._access, self._switches = records, search, access, switches
+        self._rules = rules or {}
 
     def search(self, model: str, args: Any, context: Row, user: int) -> list[int]:
         """Ids; a null limit means all of them."""
@@ -50,6 +72,7 @@ class Calls:
 
     def read(self, model: str, args: Any, context: Row, user: int) -> list[Row]:
         ids, fields = terms(args, "ids", "fields")
+        self._search.context = context
         rows = [self._records.get(model, id) for id in _ids(ids)]
         self._check_page(len(rows))
         return self._search.read(model, rows, fields or list(FIELDS[model]))
@@ -73,7 +96,7 @@ class Calls:
         for row in [self._records.get(model, id) for id in _ids(terms(args, "ids")[0])]:
             if model == "sale.sale" and row["state"] not in ("draft", "cancel"):
                 raise user_error(f'To delete sale "{row["rec_name"]}" you must cancel it.')
-            self._records.delete(model, row)
+            self._remove(model, row)
 
     def listed(self, model: str, query: dict[str, list[str]], filters: Row, context: Row, user: int) -> list[Row]:
         """`GET /model/{m}`: pages from 1, ten rows unless `per_page` says more (the default is the client's)."""
@@ -96,14 +119,28 @@ class Calls:
         self._check_unique(model, plain)
         row = self._records.insert(model, self._defaults(model) | plain)
         self._apply(model, row, parts)
+        if model in self._rules:
+            self._rules[model].settle(row, values)
         return row
 
     def change(self, model: str, row: Row, values: Row) -> None:
+        if model in self._rules:
+            self._rules[model].check(row)
         plain, parts = self._sorted(model, values)
         if "state" in plain and model in _WITH_STATES and not self._switches.state_writable:
             raise user_error("The state cannot be written; call the method of the transition.")
         self._records.update(model, row, plain)
         self._apply(model, row, parts)
+        if model in self._rules:
+            self._rules[model].settle(row, values)
+
+    def _remove(self, model: str, row: Row) -> None:
+        rule = self._rules.get(model)
+        if rule:
+            rule.check(row)
+        self._records.delete(model, row)
+        if rule:
+            rule.settle(row, {})
 
     def _found(self, model: str, args: Any, context: Row, user: int) -> list[Row]:
         domain, offset, limit, order, _ = terms(args, *SEARCH_TERMS)
@@ -114,6 +151,7 @@ class Calls:
         return rows[start:] if limit is None else rows[start : start + limit]
 
     def _visible(self, model: str, domain: Any, context: Row, user: int) -> list[Row]:
+        self._search.context = context
         visible = self._access.visible(model, user)
         return self._search.matching(model, domain, visible, context.get("active_test", True) is not False)
 
@@ -134,10 +172,9 @@ class Calls:
         defaults: Row = {"active": True} if "active" in FIELDS[model] else {}
         if "state" in FIELDS[model]:
             defaults["state"] = "draft"
-        if model in _WITH_STATES:
-            prefix = "SO" if model == "sale.sale" else "CS"
-            defaults["number"] = f"{prefix}{self._records.next_id(model):05d}"
-        return defaults
+        if model in _NUMBERED:
+            defaults["number"] = f"{_NUMBERED[model]}{self._records.next_id(model):05d}"
+        return defaults | (self._rules[model].defaults() if model in self._rules else {})
 
     def _sorted(self, model: str, values: Row) -> tuple[Row, list[tuple[str, Any]]]:
         """Plain values, and the x2many fields with their commands."""
@@ -147,7 +184,7 @@ class Calls:
             field = field_of(model, name)
             if field.kind in ("many", "inverse"):
                 parts.append((name, value))
-            elif name in ("id", "rec_name", "create_date", "write_date"):
+            elif field.kind == "computed" or name in ("id", "rec_name", "create_date", "write_date"):
                 raise user_error(f'The field "{name}" cannot be written.')
             else:
                 plain[name] = value
@@ -183,7 +220,7 @@ class Calls:
                     self.change(field.model, self._records.get(field.model, id), second)
             case "delete":
                 for id in _ids(first):
-                    self._records.delete(field.model, self._records.get(field.model, id))
+                    self._remove(field.model, self._records.get(field.model, id))
             case _:
                 raise user_error(f"Unknown command {verb!r} for {name}.")
 

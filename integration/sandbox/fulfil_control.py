@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from integration.sandbox.faults import Faults, Plan
+from integration.sandbox.fulfil_floor import Which
 from integration.sandbox.fulfil_records import Row
 from integration.sandbox.fulfil_switches import FulfilSwitches
 from integration.sandbox.fulfil_wire import Reply, answer, http_error
@@ -23,8 +25,16 @@ class Controlled(Protocol):
     def revoke(self, token: str | None = ...) -> None: ...
     def allow(self, channel: int) -> None: ...
     def forbid(self, channel: int) -> None: ...
-    def pack(self, shipment: int) -> None: ...
-    def ship(self, shipment: int, tracking_number: str | None = ...) -> None: ...
+    def pack(self, shipment: Which) -> list[int]: ...
+    def ship(self, which: Which, *args: Any, **words: Any) -> list[int]: ...
+    def void(self, which: Which) -> None: ...
+    def relabel(self, which: Which, *args: Any, **words: Any) -> None: ...
+    def receive_return(self, which: Which, *args: Any, **words: Any) -> list[int]: ...
+    def inspect_return(self, which: Which, *args: Any, **words: Any) -> list[int]: ...
+    def adjust(self, sku: str, quantity: float, warehouse: Which) -> int: ...
+    def receive_goods(self, sku: str, quantity: float, warehouse: Which) -> int: ...
+    def waiting_shipments(self) -> list[Row]: ...
+    def expected_returns(self) -> list[Row]: ...
 
 
 def open_door(app: Controlled, verb: str, path: str, body: Any) -> Reply:
@@ -51,22 +61,33 @@ def _doors(app: Controlled, words: Row) -> dict[tuple[str, str], Callable[[], An
         ("POST", "products"): lambda: {"id": app.add_product(**words)},
         ("POST", "grant"): lambda: {"user": app.grant(**words)},
         ("POST", "revoke"): lambda: app.revoke(**words),
+        ("GET", "shipments"): app.waiting_shipments,
+        ("GET", "returns"): app.expected_returns,
+        ("POST", "counts"): lambda: {"id": app.adjust(**words)},
+        ("POST", "receipts"): lambda: {"id": app.receive_goods(**words)},
     }
 
 
 def _subject(app: Controlled, verb: str, parts: list[str], words: Row) -> Callable[[], Any] | None:
-    """`shipments/<id>/pack|ship` and `channels/<id>/allow|forbid`."""
-    kind, id, act = parts
+    """`shipments/<which>/pack|ship|void|relabel`, `returns/<which>/receive|inspect`, `channels/<id>/allow|forbid`.
+
+    `<which>` is an id, or a number or channel_identifier as `Floor` understands it; the words are those of the method.
+    """
+    kind, which, act = parts
     acts: dict[tuple[str, str], Callable[..., Any]] = {
         ("shipments", "pack"): app.pack,
         ("shipments", "ship"): app.ship,
+        ("shipments", "void"): app.void,
+        ("shipments", "relabel"): app.relabel,
+        ("returns", "receive"): app.receive_return,
+        ("returns", "inspect"): app.inspect_return,
         ("channels", "allow"): app.allow,
         ("channels", "forbid"): app.forbid,
     }
     found = acts.get((kind, act))
-    if found is None or verb != "POST" or not id.isdigit():
+    if found is None or verb != "POST" or (kind == "channels" and not which.isdigit()):
         return None
-    return lambda: found(int(id), **words)
+    return lambda: found(int(which) if which.isdigit() else unquote(which), **words)
 
 
 def _faults(app: Controlled, *_new: Plan) -> Row:

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 from integration.sandbox.clock import Clock
 from integration.sandbox.faults import WIRE_FAULTS, Drop, Hang, Plan
+from integration.sandbox.fulfil_webhooks import WEBHOOK_FAULTS
 from integration.sandbox.fulfil_wire import HTML_TYPE, Refused, Reply, http_error, page_too_large, user_error
 
 ORDER_FAULTS = {
@@ -17,9 +18,16 @@ ORDER_FAULTS = {
     "duplicate-race": "answers 400 for a key taken at the same moment; the order is there afterwards",
     "search-lag": "creates the sale but searches do not see it for `seconds`",
 }
-"""Faults of create_order alone: they wait for the next create_order."""
+"""Faults of what makes a document: they wait for the next call that can suffer them."""
 
-FULFIL_FAULTS = WIRE_FAULTS | ORDER_FAULTS | {
+_MEANT = {
+    "create_order": ORDER_FAULTS.keys(),
+    "return_order": ORDER_FAULTS.keys() - {"channel-exception"},
+    "create_invoice": {"recalculated", "search-lag"},
+}
+"""Operation to the faults of meaning it can suffer."""
+
+FULFIL_FAULTS = WIRE_FAULTS | ORDER_FAULTS | WEBHOOK_FAULTS | {
     "user-error": "answers 400 UserError and does nothing",
     "page-size": "answers 429 for a page too large and does nothing",
 }  # fmt: skip
@@ -32,7 +40,7 @@ _OOPS = b"<!doctype html><title>500 Internal Server Error</title><h1>Internal Se
 
 def possible(operation: str) -> set[str]:
     """The faults a call of that operation can suffer."""
-    return set(FULFIL_FAULTS) if operation == "create_order" else FULFIL_FAULTS.keys() - ORDER_FAULTS.keys()
+    return FULFIL_FAULTS.keys() - WEBHOOK_FAULTS.keys() - ORDER_FAULTS.keys() | set(_MEANT.get(operation, ()))
 
 
 def server_error() -> Reply:

@@ -51,7 +51,7 @@ class Orders:
         elif sale is None:
             sale = self._accept(self._form.read(channel, order), fault)
             if plan and fault == "search-lag":
-                self._records.hidden[sale["id"]] = self._records.now() + timedelta(seconds=plan.seconds)
+                self._records.hidden["sale.sale", sale["id"]] = self._records.now() + timedelta(seconds=plan.seconds)
         if fault == "duplicate-race":
             self._records.keep()
             raise user_error("Channel identifier for a channel should be unique")
@@ -72,18 +72,21 @@ class Orders:
     def _accept(self, form: Form, fault: str | None) -> Row:
         sale = self._write(form)
         if fault == "recalculated":
-            self._recalculate(sale, form.currency["code"])
+            self.recalculate(sale, form.currency["code"])
         if fault == "channel-exception":
             form.complaints.append("The order could not be imported: a channel exception was asked for.")
         for text in form.complaints:
             self._except(sale, text)
-        if form.complaints or self._switches.process == "stay-draft":
-            return sale
+        if not form.complaints:
+            self.start(sale)
+        return sale
+
+    def start(self, sale: Row) -> None:
+        """A new sale leaves draft when the switch `process` says."""
         if self._switches.process == "at-once":
             self._states.process(sale, touch=False)
-        else:
+        elif self._switches.process == "after-seconds":
             self._later(self._switches.process_seconds, lambda: self._process_draft(sale))
-        return sale
 
     def _process_draft(self, sale: Row) -> None:
         if sale["state"] == "draft" and sale["id"] in self._records.rows["sale.sale"]:
@@ -126,8 +129,7 @@ class Orders:
                 "is_cart": False,
                 "priority": str(form.rest["priority"] if form.rest["priority"] is not None else 2),
                 "amount_invoiced": Decimal(0),
-                **{name: [] for name in ("moves", "shipment_returns", "drop_shipments", "invoices")},
-                "gateway_transactions": [],
+                **{name: [] for name in ("drop_shipments", "gateway_transactions")},
                 **{name: form.rest[name] for name in ("gift_message", "comment", "metadata", "payment_term")},
             },
         )
@@ -135,19 +137,25 @@ class Orders:
         return sale
 
     def _fill(self, sale: Row, form: Form) -> None:
-        """Lines, payments and totals of a sale that has none yet."""
+        """Lines, payments and totals; a line that is there already, by its channel_identifier, is changed."""
+        known = {line["channel_identifier"]: line for line in self._records.find("sale.line", "sale", sale["id"])}
         for line in form.lines:
-            self._records.insert(
-                "sale.line", {"shipment_cost": False} | line.values | {"sale": sale["id"], "type": "line"}
-            )
+            values = {"shipment_cost": False} | line.values | {"sale": sale["id"], "type": "line"}
+            old = known.get(values["channel_identifier"])
+            if old is None:
+                self._records.insert("sale.line", values)
+            else:
+                self._records.update("sale.line", old, values)
+                self._states.stock.resize(old)
         for payment in form.payments:
             self._records.insert("sale.payment", payment | {"sale": sale["id"]})
-        self._total(sale, form.given_tax)
+        self.total(sale, form.given_tax)
         paid = sum((payment["amount"] for payment in form.payments), Decimal(0))
         names = ("payment_total", "payment_available", "payment_collected", "payment_captured")
         sale.update(dict.fromkeys(names, paid), payment_authorized=Decimal(0), credit=Decimal(0))
 
-    def _total(self, sale: Row, channel_tax: Decimal) -> None:
+    def total(self, sale: Row, channel_tax: Decimal) -> None:
+        """Sum up the lines; `channel_tax` is kept beside Fulfil's own tax."""
         lines = self._records.find("sale.line", "sale", sale["id"])
         code = self._records.get("currency.currency", sale["currency"])["code"]
         untaxed = rounded(sum((line["amount"] for line in lines), Decimal(0)), code)
@@ -157,13 +165,16 @@ class Orders:
 
     def _rewrite(self, sale: Row, form: Form) -> None:
         """The other reading of a replay: the sale takes the new contents, its state stays."""
-        for model_name in ("sale.line", "sale.payment"):
-            for row in list(self._records.find(model_name, "sale", sale["id"])):
-                self._records.delete(model_name, row)
+        kept = {line.values["channel_identifier"] for line in form.lines} - {None}
+        for row in list(self._records.find("sale.payment", "sale", sale["id"])):
+            self._records.delete("sale.payment", row)
+        for row in list(self._records.find("sale.line", "sale", sale["id"])):
+            if row["channel_identifier"] not in kept:
+                self._records.delete("sale.line", row)
         self._fill(sale, form)
         self._records.update("sale.sale", sale, {"reference": form.reference})
 
-    def _recalculate(self, sale: Row, currency: str) -> None:
+    def recalculate(self, sale: Row, currency: str) -> None:
         """One line costs, or one line is taxed, one minor unit more than was sent."""
         line = self._random.choice(self._records.find("sale.line", "sale", sale["id"]))
         unit = Decimal(1).scaleb(-DECIMALS[currency])
@@ -172,7 +183,7 @@ class Orders:
             line["amount"] = rounded(line["unit_price"] * Decimal(line["quantity"]), currency)
         else:
             line["tax_amount"] += unit
-        self._total(sale, sale["channel_tax_amount"])
+        self.total(sale, sale["channel_tax_amount"])
 
     def _party(self, customer: Row) -> Row:
         """The known customer with this email, whatever its name, or a new one."""

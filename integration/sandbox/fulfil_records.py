@@ -22,8 +22,10 @@ class Records:
         self.rows: dict[str, dict[int, Row]] = {model: {} for model in FIELDS}
         self.effects: list[Row] = []
         """Every create ever applied: at (ISO), model, id, channel, channel_identifier."""
-        self.hidden: dict[int, datetime] = {}
-        """Sales that searches do not see before this instant (naive UTC)."""
+        self.hidden: dict[tuple[str, int], datetime] = {}
+        """(model, id) of sales and invoices that searches do not see before this instant (naive UTC)."""
+        self.watchers: dict[str, Callable[[Row], None]] = {}
+        """Told of every row of their model that is made, changed or removed."""
         self._undo: list[Callable[[], None]] = []
         self._next: dict[str, int] = dict.fromkeys(FIELDS, 1)
         self._blank: dict[str, Row] = {model: dict.fromkeys(fields) for model, fields in FIELDS.items()}
@@ -53,6 +55,7 @@ class Records:
         key = {"channel": row.get("channel"), "channel_identifier": row.get("channel_identifier")}
         self.effects.append({"at": row["create_date"].isoformat(), "model": model, "id": row["id"], **key})
         self._undo.append(lambda: self._forget(model, row))
+        self._tell(model, row)
         return row
 
     def next_id(self, model: str) -> int:
@@ -71,6 +74,7 @@ class Records:
         row["rec_name"] = rec_name(model, row)
         if touch:
             row["write_date"] = self.now()
+        self._tell(model, row)
 
     def delete(self, model: str, row: Row) -> None:
         """Remove a row and everything that is only a part of it (its one2many)."""
@@ -82,6 +86,7 @@ class Records:
             index[row[name]].pop(row["id"], None)
         del self.rows[model][row["id"]]
         self._undo.append(lambda: self._bring_back(model, row))
+        self._tell(model, row)
 
     def keep(self) -> None:
         """What was done so far stays, whatever comes after."""
@@ -97,6 +102,10 @@ class Records:
             while self._undo:
                 self._undo.pop()()
             raise
+
+    def _tell(self, model: str, row: Row) -> None:
+        if model in self.watchers:
+            self.watchers[model](row)
 
     def _forget(self, model: str, row: Row) -> None:
         for name, index in self.indexes[model].items():

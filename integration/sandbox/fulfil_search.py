@@ -15,6 +15,16 @@ from integration.sandbox.fulfil_records import Records, Row, field_of
 from integration.sandbox.fulfil_wire import user_error
 
 Test = Callable[[Row], bool]
+Computed = Callable[[Row, Row], Any]
+"""(row, context of the call) -> the value of a computed field."""
+
+_LAGGING = {
+    "sale.sale": ("sale.sale", "id"),
+    "sale.line": ("sale.sale", "sale"),
+    "account.invoice": ("account.invoice", "id"),
+    "account.invoice.line": ("account.invoice", "invoice"),
+}
+"""Model to the model whose rows may be hidden for a while, and the field that leads there."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +65,11 @@ def _against(operator: str, wanted: Any) -> Callable[[Any], bool]:
 
 
 class Search:
-    """Finds and reads rows."""
+    """Finds and reads rows. `computed` answers (model, field); its second argument is the context of the call at work."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, records: Records, computed: dict[tuple[str, str], Computed] | None = None) -> None:
+        self._records, self._computed = records, computed or {}
+        self.context: Row = {}
 
     def matching(self, model: str, domain: Any, visible: Test | None = None, active_test: bool = True) -> list[Row]:
         """The rows a domain selects, in order of id.
@@ -78,8 +89,8 @@ class Search:
             tests.append(visible)
         if active_test and "active" in FIELDS[model] and not _names_active(domain):
             tests.append(lambda row: row["active"] is not False)
-        if self._records.hidden and model in ("sale.sale", "sale.line"):
-            tests.append(self._not_hidden("id" if model == "sale.sale" else "sale"))
+        if self._records.hidden and model in _LAGGING:
+            tests.append(self._not_hidden(*_LAGGING[model]))
         pool = rows.values() if condition.ids is None else [rows[i] for i in sorted(set(condition.ids)) if i in rows]
         return [row for row in pool if all(test(row) for test in tests)]
 
@@ -99,6 +110,9 @@ class Search:
         if not rest:
             if field.kind == "inverse":
                 return lambda row: self._records.part(field, row["id"])
+            if field.kind == "computed":
+                compute, context = self._computed[model, head], self.context
+                return lambda row: compute(row, context)
             return lambda row: row[head]
         if field.kind == "one" and field.model:
             rows, inner = self._records.rows[field.model], self.reader(field.model, rest)
@@ -116,13 +130,14 @@ class Search:
         if not value:
             return None
         model, _, id = value.partition(",")
-        return self.reader(model, rest)(self._records.get(model, int(id)))
+        row = self._records.rows[model].get(int(id))
+        return self.reader(model, rest)(row) if row else None
 
-    def _not_hidden(self, key: str) -> Test:
+    def _not_hidden(self, model: str, key: str) -> Test:
         hidden, now = self._records.hidden, self._records.now()
-        for id in [id for id, until in hidden.items() if until <= now]:
-            del hidden[id]
-        return lambda row: row[key] not in hidden
+        for place in [place for place, until in hidden.items() if until <= now]:
+            del hidden[place]
+        return lambda row: (model, row[key]) not in hidden
 
     def _condition(self, model: str, domain: Any) -> Condition:
         if not isinstance(domain, list):
@@ -161,6 +176,9 @@ class Search:
         if field.kind == "inverse":
             return self._related(model, head, ["id", operator, wanted], target)
         compare = _against(operator, wanted)
+        if field.kind == "computed":
+            value = self.reader(model, head)
+            return Condition(lambda row: compare(value(row)))
         test: Test = lambda row: compare(row[head])  # noqa: E731  a closure per clause is what a domain compiles to
         return self._indexed(model, head, [wanted] if operator == "=" else wanted if operator == "in" else None, test)
 

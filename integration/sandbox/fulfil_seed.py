@@ -6,10 +6,14 @@ from integration.sandbox import catalogue
 from integration.sandbox.fulfil_records import Records, Row
 
 COMPANY = 1
+CUSTOMERS, SUPPLIERS, LOST_FOUND, PRODUCTION = 9001, 9002, 9003, 9004
+"""Locations outside of every warehouse."""
+REVENUE, RECEIVABLE = 1, 2
+"""Accounts."""
 
 
 def fill(records: Records) -> None:
-    """Company, currencies, countries, user, warehouses, channels, carriers, taxes, gateways and products."""
+    """Company, currencies, countries, user, warehouses, channels, carriers, taxes, gateways, accounts, products and bills."""
     for code, number in catalogue.CURRENCY_IDS.items():
         words = {"name": code, "code": code, "digits": catalogue.DECIMALS[code], "rate": catalogue.BASE_RATES[code]}
         records.insert("currency.currency", words, number)
@@ -28,6 +32,21 @@ def fill(records: Records) -> None:
         good = catalogue.GOODS[sku]
         name = f"{good.product_name} {good.variant_name} {good.size_name}"
         product(records, sku, name, good.product_name, good.ean, good.prices[catalogue.BASE_CURRENCY])
+    for sku in catalogue.ERP_SKUS:
+        if catalogue.GOODS[sku].is_bundle:
+            _bill(records, catalogue.GOODS[sku])
+    for name, code, type, id in (("Sales", "4000", "revenue", REVENUE), ("Debtors", "1100", "receivable", RECEIVABLE)):
+        records.insert("account.account", {"name": name, "code": code, "type": type, "active": True}, id)
+
+
+def _bill(records: Records, good: catalogue.Good) -> None:
+    """The bill of materials of a bundle."""
+    ids = {row["code"]: row["id"] for row in records.rows["product.product"].values()}
+    bom = records.insert("production.bom", {"name": good.product_name, "active": True})["id"]
+    records.insert("production.bom.output", {"bom": bom, "product": ids[good.sku], "quantity": 1.0})
+    for sku, quantity in good.parts:
+        records.insert("production.bom.input", {"bom": bom, "product": ids[sku], "quantity": float(quantity)})
+    records.get("product.product", ids[good.sku])["boms"] = [bom]
 
 
 def product(
@@ -44,7 +63,19 @@ def product(
 def _places(records: Records) -> None:
     for place in catalogue.FULFIL_WAREHOUSES.values():
         words = {"name": place.name, "code": place.code, "type": "warehouse", "active": True}
-        records.insert("stock.location", words, place.id)
+        zones = dict.fromkeys(("storage_location", "output_location"), place.id * 100 + 2)
+        zones |= {"input_location": place.id * 100 + 1, "quarantine_location": place.id * 100 + 3}
+        records.insert("stock.location", words | zones, place.id)
+        for id, name, code in ((1, "Input", "IN"), (2, "Storage", "STO"), (3, "Quarantine", "QRT")):
+            words = {"name": f"{place.name} {name}", "code": f"{place.code}-{code}", "type": "storage", "active": True}
+            records.insert("stock.location", words | {"parent": place.id}, place.id * 100 + id)
+    for id, name, type in (
+        (CUSTOMERS, "Customers", "customer"),
+        (SUPPLIERS, "Suppliers", "supplier"),
+        (LOST_FOUND, "Lost and found", "lost_found"),
+        (PRODUCTION, "Production", "production"),
+    ):
+        records.insert("stock.location", {"name": name, "code": type.upper(), "type": type, "active": True}, id)
     for channel in catalogue.FULFIL_CHANNELS.values():
         building = catalogue.CENTRA_WAREHOUSES[catalogue.WAREHOUSE_OF_MARKET[channel.id]]
         records.insert(

@@ -52,6 +52,31 @@ class FulfilSwitches:
     state_writable: bool = False
     """unconfirmed, default no: whether `write` may set a state."""
 
+    returnable: Literal["shipped", "ordered"] = "shipped"
+    """unconfirmed, default shipped: what of a line may come back, less what other returns took already."""
+
+    return_replay: Literal["return-old", "refuse", "another"] = "return-old"
+    """unconfirmed, default return-old: a known channel_identifier in return_order again (refuse = 400, another = a second
+    return is made)."""
+
+    return_response: Literal["object", "list", "id", "null"] = "object"
+    """unconfirmed, default object: what return_order answers."""
+
+    invoices_made: Literal["draft", "posted"] = "draft"
+    """unconfirmed, default draft (Tryton): the state of the invoices that sales and shipments bring about."""
+
+    closed_until: str = ""
+    """ISO date, default none: invoices of that day and before cannot be posted; the refusal's words are unconfirmed."""
+
+    sign_webhooks: bool = True
+    """unconfirmed, default yes: whether every delivery carries X-Fulfil-Hmac-SHA256."""
+
+    webhook_delay: float = 1.0
+    """unconfirmed, default 1: seconds between a change and its webhook."""
+
+    webhook_retry_step: float = 909.0
+    """unconfirmed, default 909: the nth retry comes n times this many seconds after the last (19 in 48 hours are said)."""
+
     rate_limit: int = 0
     """unconfirmed figure, default 0 (off): requests a second for one user; clients in the wild assume 9 or 10."""
 

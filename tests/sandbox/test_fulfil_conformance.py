@@ -135,6 +135,80 @@ def test_a_missing_record_and_a_server_error_are_the_clients_own_too(client: Cli
     assert broken.value.sentry_id
 
 
+def test_inventory_is_read_as_the_vendor_shows_it(client: Client, fulfil: Fulfil) -> None:
+    client.model("sale.channel").create_order(
+        2, order("stock", ("LS110GRM", 2, "39.00"), currency="EUR", shipping=None)
+    )
+    product = client.model("product.product")
+    (id,) = product.search([("code", "=", "LS110GRM")])
+    client.context = {"locations": [65]}
+    (row,) = product.read([id], ["quantity_on_hand", "quantity_available"])
+    assert (row["quantity_on_hand"], row["quantity_available"]) == (5000.0, 4998.0)
+    client.context = {}
+    levels = product.get_product_inventory([id], [4, 65])
+    assert levels[str(id)]["65"] == {"quantity_on_hand": 5000.0, "quantity_available": 4998.0}
+    inventory = client.model("stock.inventory")
+    count = {"location": 66, "lost_found": 9003, "type": "cycle", "date": date(2026, 3, 1)}
+    lines = [("create", [{"product": id, "quantity": 4990}])]
+    (made,) = inventory.create([count | {"lines": lines}])
+    inventory.complete([made])
+    inventory.confirm([made])
+    assert product.get_product_inventory([id], [66])[str(id)]["66"]["quantity_on_hand"] == 4990.0
+    moved = client.model("stock.move").search([("product", "=", id), ("create_date", ">", datetime(2020, 1, 1))])
+    assert len(moved) == 2
+
+
+def test_a_return_order_goes_its_whole_way(client: Client, fulfil: Fulfil) -> None:
+    sale = client.model("sale.channel").create_order(1, order("to return", ("LS101NVS", 2, "45.00")))
+    fulfil.ship("to return", tracking=("1ZA", "1ZB"))
+    shipments = client.model("stock.shipment.out").search_read(
+        [("sales", "in", [sale.id]), ("state", "=", "done")],
+        None, None, None, ["tracking_number.tracking_number", "effective_date"],
+    )  # fmt: skip
+    assert shipments[0]["tracking_number.tracking_number"] == "1ZA"
+    (line, _) = client.model("sale.line").search([("sale", "=", sale.id)])
+    wish = {
+        "channel_identifier": "RMA-1",
+        "reference": "rma-1",
+        "lines": [{"order_line_id": line, "return_quantity": 1}],
+    }
+    first, again = (client.model("sale.sale").return_order(sale.id, wish) for _ in range(2))
+    assert first.id == again.id
+    back = client.model("sale.sale").get(first.id)
+    assert (back["has_return"], back["total_amount"]) == (True, Decimal("-54.00"))
+    returned = client.model("stock.shipment.out.return")
+    returned.receive(back["shipment_returns"])
+    returned.done(back["shipment_returns"])
+    (credit,) = client.model("sale.sale").get(first.id)["invoices"]
+    assert client.model("account.invoice").get(credit)["total_amount"] == Decimal("-54.00")
+    with pytest.raises(UserError) as refused:
+        client.model("sale.sale").return_order(sale.id, wish | {"channel_identifier": "RMA-2", "lines": [
+            {"order_line_id": line, "return_quantity": 2}]})  # fmt: skip
+    assert "only 1 can be returned" in refused.value.message
+
+
+def test_an_invoice_is_written_posted_and_credited(client: Client, fulfil: Fulfil) -> None:
+    (party,) = client.model("party.party").create([{"name": "Ann"}])
+    (tax,) = client.model("account.tax").search([("name", "=", "UK VAT Standard"), ("rate", "=", Decimal("0.20"))])
+    line = {"quantity": -1, "unit_price": Decimal("45.00"), "description": "Shirt", "taxes": [("add", [tax])]}
+    invoice = client.model("account.invoice")
+    document = {"type": "out", "party": party, "reference": "CM-1", "invoice_date": date(2026, 3, 1)}
+    (id,) = invoice.create([document | {"lines": [("create", [line])]}])
+    assert invoice.get(id)["total_amount"] == Decimal("-54.00")
+    invoice.post([id])
+    assert invoice.search_read([("reference", "=", "CM-1")], None, None, None, ["state", "number"]) == [
+        {"id": id, "state": "posted", "number": f"INV{id:05d}"}
+    ]
+    with pytest.raises(UserError):
+        invoice.write([id], {"comment": "too late"})
+    wizard = client.wizard("account.invoice.credit")
+    with wizard.session(active_ids=[id], active_id=id, active_model="account.invoice") as credit:
+        assert credit.data["start"] == {"with_refund": False}
+        result = credit.execute("credit")
+    ((action, _),) = result["actions"]
+    assert invoice.get(action["res_id"][0])["total_amount"] == Decimal("54.00")
+
+
 def test_several_clients_create_at_once_without_a_duplicate(served: tuple[Fulfil, str]) -> None:
     fulfil, address = served
     answers: list[int] = []

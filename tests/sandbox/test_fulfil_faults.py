@@ -291,7 +291,7 @@ def test_switches_products_shipments_channels_and_tokens_are_controlled_over_htt
     assert session.put(CREATE, [1, order("1", ("ZZ901NVS", 1, "5.00"))]).words == 1
     session.post("/_sandbox/shipments/1/pack")
     assert session.get("model/stock.shipment.out/1").value["state"] == "packed"
-    session.post("/_sandbox/shipments/1/ship", {"tracking_number": "T1"})
+    session.post("/_sandbox/shipments/1/ship", {"tracking": ["T1"]})
     assert session.get("model/sale.sale/1").value["state"] == "done"
     session.post("/_sandbox/channels/1/forbid")
     assert session.put(CREATE, [1, order("2")]).status == 403

@@ -104,7 +104,7 @@ def test_a_packed_shipment_keeps_its_sale_alive(fulfil: Fulfil, session: Session
 def test_a_sale_is_done_when_everything_is_shipped(fulfil: Fulfil, session: Session) -> None:
     session.put(CREATE, [1, order("1")])
     fulfil.pack(1)
-    fulfil.ship(1, "TRACK-1")
+    fulfil.ship(1, tracking=("TRACK-1",))
     assert state(session) == "done"
     assert state(session, field="shipment_state") == "sent"
     fields = ["state", "tracking_number", "tracking_number.tracking_number", "effective_date"]

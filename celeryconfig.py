@@ -106,7 +106,10 @@ else:
     }
     broker_native_delayed_delivery_queue_type = "quorum"
 
-imports = ("tasks.order_post", "tasks.intake", "tasks.finance", "tasks.upkeep", "tasks.dead_letters")
+imports = (
+    *("tasks.order_post", "tasks.shipment_update", "tasks.finance"),
+    *("tasks.intake", "tasks.shipment_watch", "tasks.upkeep", "tasks.dead_letters"),
+)
 
 beat_max_loop_interval = 5
 beat_schedule = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from integration.errors import NotReady, Rejected, Unavailable, Unknown
 from integration.ports import EffectClass, Write
-from integration.store import Store, effects, ledger
+from integration.store import Store, Transaction, effects, ledger
 from integration.store.ledger import Job
 
 
@@ -32,29 +32,39 @@ def perform(
     lease: timedelta,
     point: Callable[[str], None],
     may_send: Callable[[], None] = lambda: None,
+    may_intend: Callable[[Transaction], None] = lambda tx: None,
     **with_intent: Any,
 ) -> str:
     """Make the other side have this document exactly once, and return its id there.
 
     Raises `Unknown` or `NotReady` while an earlier call is in doubt, `Unavailable` when surely nothing was done,
     `Rejected` when they refused or have several. `with_intent` are columns of the job that the intent writes with it;
-    `may_send` is asked before a call that repeats a doubtful one, and raises to forbid it.
+    `may_send` is asked before a call that repeats a doubtful one, `may_intend` in the transaction of every intent; each
+    raises to forbid it.
     """
-    if not _intend(store, job, write, lease, with_intent):
+    if not _intend(store, job, write, lease, with_intent, may_intend):
         standing = _standing(store, job, write)
         if standing is not None:
             return standing
         may_send()
-        _intend(store, job, write, lease, with_intent, again=True)
+        _intend(store, job, write, lease, with_intent, may_intend, again=True)
     ref = _send(store, job, write, point)
     return _answered(store, job, write, ref)
 
 
 def _intend(
-    store: Store, job: Job, write: Write, lease: timedelta, values: dict[str, Any], *, again: bool = False
+    store: Store,
+    job: Job,
+    write: Write,
+    lease: timedelta,
+    values: dict[str, Any],
+    may_intend: Callable[[Transaction], None],
+    *,
+    again: bool = False,
 ) -> bool:
     """Commit the intent while the lease is surely ours. False when an earlier intent stands in the way."""
     with store.write("intent") as tx:
+        may_intend(tx)
         doubt = tx.now + write.takes + write.wait
         if again:
             effects.intend_again(tx, job.id, write.name, request=write.fingerprint, unknown_until=doubt)

@@ -25,6 +25,7 @@ MAPPING_TYPES = (
     "ORDER_PAYMENT_UNMAPPED",
     "ORDER_CURRENCY_REFUSED",
     "ORDER_MARKET_SUSPECT",
+    "SHIPMENT_CARRIER_UNMAPPED",
 )
 """Exceptions that a new mapping version may have cured."""
 

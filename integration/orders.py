@@ -9,7 +9,7 @@ from integration.domain.order import Order
 from integration.domain.proof import compare, seal
 from integration.errors import NotReady, Rejected, Unavailable
 from integration.ports import ERP, SALES_ORDER, Fetched, Standing
-from integration.store import Transaction, documents, effects, exceptions, levels, proofs
+from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, proofs
 from integration.store.ledger import Job
 from integration.vault import VaultError
 from integration.wiring import World
@@ -184,6 +184,7 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
         "proven", f"proved equal to the minor unit as {standing.number or standing.ref}", done_at=world.store.now()
     )
     job.also(both_agree(job, "verified: read back equal"))
+    job.also(lambda tx: deliveries.let_follow(tx, job.key))
     job.also(moved(mapping.connection, order, mapping))
 
 

@@ -6,5 +6,6 @@ The steps as a table (tests hold it against the code):
 |---|---|---|
 | order post | orders | take order > post order > prove order |
 | order cancellation | orders | take order > cancel order |
+| shipment update | shipments | take dispatch > create shipment > capture shipment > complete shipment > prove shipment |
 | nightly finance | finance | reconcile day > settle day > report day |
 """

@@ -256,7 +256,7 @@ def _done(job: Job) -> _Fate:
     values = {"not_before": None, "attempts": 0, "reason": job.note or job.row.reason, **job.values}
     if job.state is not None:
         values["state"] = job.state
-    word = "done" if job.state != "held" else "parked"
+    word = "parked" if job.state == "held" or values["not_before"] is not None else "done"
     return _Fate(job, word, job.note, Outcome(job, word, job.note, values, acts=tuple(job.acts)))
 
 

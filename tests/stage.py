@@ -12,7 +12,9 @@ from wsgi_transport import WsgiTransport
 
 import tasks.finance
 import tasks.intake
-import tasks.order_post  # noqa: F401 - registers the links
+import tasks.order_post
+import tasks.shipment_update
+import tasks.shipment_watch  # noqa: F401 - registers the links
 from integration.domain.order import Key
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_orders import Basket, BasketLine

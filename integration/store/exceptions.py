@@ -110,9 +110,9 @@ def resolve(tx: Transaction, where: Any, *, how: str, actor: str = SYSTEM, text:
     return ids
 
 
-def resolve_of_job(tx: Transaction, job_id: int, how: str) -> list[int]:
-    """Close what is open for a job because both systems were read and agree."""
-    return resolve(tx, exception.c.job_id == job_id, how=how)
+def resolve_of_job(tx: Transaction, job_id: int, how: str, *, but: Collection[str] = ()) -> list[int]:
+    """Close what is open for a job because both systems were read and agree; cases of a type in `but` stay."""
+    return resolve(tx, and_(exception.c.job_id == job_id, exception.c.type.not_in(list(but))), how=how)
 
 
 def resolve_of_connection(tx: Transaction, connection: str, types: Collection[str], how: str) -> list[int]:
@@ -131,6 +131,14 @@ def resolve_causes(
     these = [exception.c.connection == connection, exception.c.type == type, exception.c.job_id.is_(None)]
     these += [exception.c.cause.startswith(beginning, autoescape=True), exception.c.cause.not_in(list(but))]
     return resolve(tx, and_(*these), how=how)
+
+
+def resolve_named(tx: Transaction, connection: str, types: Collection[str], causes: Collection[str], how: str) -> None:
+    """Resolve a connection's open cases of these types and causes."""
+    mine = (exception.c.connection == connection, exception.c.type.in_(types), exception.c.job_id.is_(None))
+    wanted = sorted(causes)
+    for start in range(0, len(wanted), 500):
+        resolve(tx, and_(*mine, exception.c.cause.in_(wanted[start : start + 500])), how=how)
 
 
 def assign(tx: Transaction, exception_id: int, *, to: str, actor: str) -> bool:

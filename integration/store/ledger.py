@@ -38,8 +38,8 @@ LIVES: dict[str, dict[str, ColumnElement[bool]]] = {
     "shipment": {
         "take": _UNREAD,
         "create": _read_and("ready"),
-        "capture": job.c.state == "created",
-        "complete": job.c.state == "captured",
+        "capture": _read_and("created"),
+        "complete": _read_and("captured"),
         "prove": job.c.state == "posted",
     },
     "return": {
@@ -184,19 +184,24 @@ def another(store: Store, link: str, key: Key) -> Key | None:
         return Key(*row) if row else None
 
 
+BEFORE_POSTED = {"order": ("ready",), "shipment": ("ready", "created", "captured")}
+"""The states in which a document is still to be sent, or the rest of it."""
+
+
 def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
     """Whether `key` is due to be proved and its page is worth a request: it is full, has waited for `patience`, or no
-    other order of the connection is still to be posted.
+    other document of its kind and connection is still to be posted.
     """
+    before = BEFORE_POSTED[key.kind]
     with store.read() as tx:
         now = tx.now
-        own = select(job.c.connection).where(_is(key), _due("prove", "order", now)).scalar_subquery()
+        own = select(job.c.connection).where(_is(key), _due("prove", key.kind, now)).scalar_subquery()
         free = or_(job.c.not_before.is_(None), job.c.not_before <= now)
         counted = select(
-            func.count().filter(job.c.state == "ready"),
+            func.count().filter(job.c.state.in_(before)),
             func.count().filter(job.c.state == "posted"),
             func.min(job.c.posted_at).filter(job.c.state == "posted"),
-        ).where(job.c.connection == own, job.c.kind == "order", job.c.state.in_(("ready", "posted")), free)
+        ).where(job.c.connection == own, job.c.kind == key.kind, job.c.state.in_((*before, "posted")), free)
         unposted, posted, oldest = tx.execute(counted).one()
         return bool(posted) and (not unposted or posted >= page or oldest is None or now - oldest >= patience)
 

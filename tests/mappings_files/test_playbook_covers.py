@@ -8,7 +8,7 @@ import integration
 import tasks
 from mappings import playbook
 
-TYPE = re.compile(r"(ORDER|CONNECTION|RATE|EVENT|SCHEMA|DEAD|SCHEDULE|PII)_[A-Z]+(_[A-Z]+)*")
+TYPE = re.compile(r"(ORDER|SHIPMENT|CAPTURE|EFFECT|CONNECTION|RATE|EVENT|SCHEMA|DEAD|SCHEDULE|PII)_[A-Z]+(_[A-Z]+)*")
 
 NOT_TYPES = {
     "ORDER_WRITE": "the name of a constant",

@@ -1,0 +1,108 @@
+"""Learning what left the warehouses, and standing watch over what was not told and what was not paid."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from integration.domain.order import Key
+from integration.ports import Hint
+from integration.store import Transaction, deliveries, exceptions, ledger, schedule
+from integration.wiring import World
+from mappings import Mapping as Mapped
+
+LOOK_BACK = timedelta(days=3)
+"""How far back it is looked for dispatches that no poll told of: longer than any outage of a weekend."""
+SOME = 200
+"""Hints marked in one commit."""
+PAGE = 50
+RECHECKED = (
+    "SHIPMENT_INCOMPLETE",
+    "SHIPMENT_NOT_ACKED",
+    "SHIPMENT_OF_CANCELLED",
+    "SHIPMENT_QTY_CONFLICT",
+    "SHIPMENT_REVERSED",
+    "CAPTURE_MISMATCH",
+    "ORDER_COMPLETION_MISMATCH",
+)
+"""Cases that somebody may have settled in either system without anybody telling us."""
+
+
+def poll(connection: str, world: World) -> None:
+    """Mark dispatches that changed since the cursor less the overlap; move the cursor once that is committed."""
+    mapping, now = _mapping(connection, world), world.store.now()
+    with world.store.read() as tx:
+        told = schedule.read_cursor(tx, connection, "dispatches")
+    since = (datetime.fromisoformat(told) if told else mapping.start_at) - world.settings.poll_overlap
+    _mark(world.erp(connection).dispatched_since(since), mapping, "poll", world)
+    with world.store.write("dispatches.cursor") as tx:
+        schedule.move_cursor(tx, connection, "dispatches", now.isoformat())
+
+
+def look_back(connection: str, world: World) -> None:
+    """Hold what the ERP dispatched in the last days against our rows: a hint may have been lost."""
+    mapping, since = _mapping(connection, world), world.store.now() - LOOK_BACK
+    _mark(world.erp(connection).dispatched_since(max(since, mapping.start_at)), mapping, "recount", world)
+
+
+def recheck(connection: str, world: World) -> None:
+    """Read again what waits for somebody's deed in one of the systems."""
+    with world.store.write("recheck") as tx:
+        ledger.mark_in(tx, deliveries.with_case(tx, connection, RECHECKED), "recheck")
+
+
+def _mapping(connection: str, world: World) -> Mapped:
+    return next(m for m in world.connections() if m.connection == connection)
+
+
+def _mark(hints: Sequence[Hint], mapping: Mapped, source: str, world: World) -> None:
+    """Mark dispatches that are new or have another stamp than the one we read; the sweeper rings them."""
+    for start in range(0, len(hints), SOME):
+        by_order = sorted(hints[start : start + SOME], key=lambda hint: (hint.order_number, hint.ref))
+        stamps = {f"{mapping.connection}-{hint.ref}": hint.stamp for hint in by_order}
+        with world.store.write("dispatches.marked") as tx:
+            fresh = set(ledger.unseen(tx, mapping.centra, "shipment", stamps))
+            for number, several in groupby(by_order, key=lambda hint: hint.order_number):
+                keys = [Key(mapping.centra, "shipment", f"{mapping.connection}-{hint.ref}") for hint in several]
+                wanted = [key for key in keys if key in fresh]
+                ledger.mark_in(tx, wanted, source, connection=mapping.connection, order_number=number or None)
+
+
+def watch(connection: str, world: World) -> None:
+    """Open SHIPMENT_LATE for what left and is not shown within its promise."""
+    mapping = _mapping(connection, world)
+    promise = timedelta(minutes=mapping.shipments.shown_within_minutes)
+    with world.store.write("shipments.watch") as tx:
+        for row in deliveries.unshown(tx, connection, before=tx.now - promise):
+            left = row.occurred_at or row.first_seen_at
+            message = (
+                f"left the warehouse at {left:%Y-%m-%d %H:%M} UTC and is not shown in Centra: {row.reason or row.state}"
+            )
+            _open(tx, world, "SHIPMENT_LATE", f"{row.state} for too long", message, row)
+
+
+def watch_captures(connection: str, world: World) -> None:
+    """Mark shipments whose capture has settled or failed; open CAPTURE_WAITING for one that takes too long."""
+    mapping = _mapping(connection, world)
+    promise = timedelta(minutes=mapping.shipments.capture_within_minutes)
+    with world.store.read() as tx:
+        waiting = deliveries.uncaptured(tx, connection)
+    for start in range(0, len(waiting), PAGE):
+        some = waiting[start : start + PAGE]
+        numbers = sorted({row.order_number for row in some})
+        found = world.storefronts[mapping.centra].shipments(numbers)
+        pending = {(s.order_number, s.ref) for shown in found.values() for s in shown if s.capture_pending}
+        with world.store.write("captures.watched") as tx:
+            for row in some:
+                settled = (row.order_number, row.shown_as) not in pending
+                if settled and row.state == "proven":
+                    ledger.mark_in(tx, [Key(row.instance, row.kind, row.number)], "capture")
+                elif not settled and tx.now - row.asked_at > promise and not row.has_case:
+                    message = f"asked for at {row.asked_at:%Y-%m-%d %H:%M} UTC and not settled by the payment provider"
+                    _open(tx, world, "CAPTURE_WAITING", "not settled", message, row)
+
+
+def _open(tx: Transaction, world: World, type: str, cause: str, message: str, row: Any) -> None:
+    about = {"instance": row.instance, "connection": row.connection, "job_id": row.id}
+    money = {"money_minor": row.total_minor or 0, "currency": row.currency or ""}
+    exceptions.open_case(tx, world.case(type, cause, message, **about, **money))

@@ -58,11 +58,12 @@ def unread(tx: Transaction, instance: str, kind: str, *, read_before: datetime, 
     return [Key(*row) for row in rows]
 
 
-def on_work_list(tx: Transaction, connection: str, types: Collection[str]) -> list[Key]:
+def on_work_list(tx: Transaction, connection: str, kind: str, types: Collection[str]) -> list[Key]:
     """Documents with an open case of one of these types, which a person ends by keying something."""
     wanted = select(job.c.instance, job.c.kind, job.c.number).join(exception, exception.c.job_id == job.c.id)
-    dead = (job.c.connection == connection, job.c.state == "dead", job.c.dirty_seq == job.c.clean_seq)
-    rows = tx.execute(wanted.where(*dead, exception.c.state != "resolved", exception.c.type.in_(sorted(types))))
+    dead = (job.c.connection == connection, job.c.kind == kind, job.c.state == "dead")
+    wanted = wanted.where(*dead, job.c.dirty_seq == job.c.clean_seq)
+    rows = tx.execute(wanted.where(exception.c.state != "resolved", exception.c.type.in_(sorted(types))))
     return [Key(*row) for row in rows]
 
 
@@ -91,6 +92,17 @@ def ended(tx: Transaction, instance: str, *, since: datetime, after: int, limit:
     return [(int(row.id), str(row.number)) for row in rows]
 
 
-def release_cause(tx: Transaction, job_id: int, types: Collection[str], how: str) -> list[int]:
+def resolve_others(tx: Transaction, job_id: int, keep: Collection[str], how: str) -> list[int]:
+    """Close a document's open case unless it is of one of the types to keep: both systems were read, its cause is gone."""
+    return exceptions.resolve(tx, and_(exception.c.job_id == job_id, exception.c.type.not_in(sorted(keep))), how=how)
+
+
+def resolve_only(tx: Transaction, job_id: int, types: Collection[str], how: str) -> list[int]:
     """Close a document's open case if it is of one of these types: its cause is gone."""
     return exceptions.resolve(tx, and_(exception.c.job_id == job_id, exception.c.type.in_(sorted(types))), how=how)
+
+
+def told_before(tx: Transaction, connection: str, type: str, cause: str) -> bool:
+    """Whether a connection has, or had, a case of this type and cause."""
+    same = (exception.c.connection == connection, exception.c.type == type, exception.c.cause == cause)
+    return tx.scalar(select(exception.c.id).where(*same).limit(1)) is not None

@@ -58,8 +58,12 @@ def day_of(mapping: Mapping, name: str) -> Day:
     return Day(mapping.connection, name, *midnights)
 
 
-def call_days(connection: str, world: World) -> list[Key]:
-    """Mark every business day that is over, settled, and not counted yet: a missed night heals itself."""
+def call_days(connection: str, world: World, *, so_far: bool = False) -> list[Key]:
+    """Mark every business day that is over, settled, and not counted yet: a missed night heals itself.
+
+    `so_far` marks today as well, and every day back to the first or `DAYS_BACK`, at whatever hour somebody asks; today is
+    counted once more when it is over.
+    """
     mapping = _mapping(connection, world)
     with world.store.write("nights") as tx:
         first = tallies.oldest(tx, connection)
@@ -67,9 +71,10 @@ def call_days(connection: str, world: World) -> list[Key]:
             return []
         today = tx.now.astimezone(ZoneInfo(mapping.time_zone)).date()
         oldest = max(first.astimezone(ZoneInfo(mapping.time_zone)).date(), today - timedelta(days=DAYS_BACK))
-        names = [(oldest + timedelta(days=n)).isoformat() for n in range((today - oldest).days)]
-        due = [day for day in (day_of(mapping, name) for name in names) if day.until + SETTLED_AFTER <= tx.now]
-        fresh = [day for day in due if not tallies.is_counted(tx, mapping.centra, day.number)]
+        names = [(oldest + timedelta(days=n)).isoformat() for n in range((today - oldest).days + 1)]
+        days = [day_of(mapping, name) for name in names]
+        due = [day for day in days if so_far or day.until + SETTLED_AFTER <= tx.now]
+        fresh = [day for day in due if so_far or not tallies.is_counted(tx, mapping.centra, day.number, day.until)]
         keys = []
         for day in fresh:
             key = Key(mapping.centra, "day", day.number)

@@ -61,9 +61,11 @@ def _by_lane(budget: dict[str, Any]) -> str:
 @click.command()
 @click.argument("day", required=False)
 @click.option("--connection", default="", help="The ERP connection; needed only where there are several.")
+@click.option("--so-far", is_flag=True, help="Have today counted now; it is counted once more when it is over.")
 @as_json_option
-def nights(day: str | None, connection: str, as_json: bool) -> None:
+def nights(day: str | None, connection: str, so_far: bool, as_json: bool) -> None:
     """The books of a business day (2026-05-04; default: the newest): both systems by market, and what differs why."""
+    from integration import nights as books
     from integration.store import tallies
 
     world = open_world()
@@ -71,6 +73,10 @@ def nights(day: str | None, connection: str, as_json: bool) -> None:
     if connection not in names and (connection or len(names) != 1):
         raise Failed(f"say which connection with --connection: {', '.join(names) or 'there is none'}")
     connection = connection or names[0]
+    if so_far:
+        marked = [key.number.removeprefix(f"{connection}-") for key in books.call_days(connection, world, so_far=True)]
+        say(f"the finance lane counts {', '.join(marked) or 'nothing: no order is known'}; ask again without --so-far")
+        return
     with world.store.read() as tx:
         counted = tallies.days(tx, connection)
         chosen = day or (counted[0] if counted else "")

@@ -49,7 +49,8 @@ class Done:
 class Customers:
     """`speed` is how many times faster than written things happen; `look` how often `start` looks, in written seconds.
 
-    `courses` are weights by name, a subset of `AFTERWARDS`. `done` is what has happened so far.
+    `courses` are weights by name, a subset of `AFTERWARDS`. With `completes` off somebody else completes the returns, once
+    the goods are inspected: the money then waits for that. `done` is what has happened so far.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Customers:
         speed: float = 1.0,
         courses: dict[str, int] | None = None,
         look: float = 600.0,
+        *,
+        completes: bool = True,
     ) -> None:
-        self.centra, self.clock, self.speed, self.look = centra, clock, speed, look
+        self.centra, self.clock, self.speed, self.look, self.completes = centra, clock, speed, look, completes
         self.courses = courses or AFTERWARDS
         self.done: list[Done] = []
         self.seen: dict[int, str] = {}
@@ -90,7 +93,10 @@ class Customers:
             due = sorted(errand for errand in self._errands if errand.at <= now)
             self._errands = [errand for errand in self._errands if errand.at > now]
             for errand in due:
-                self._do(errand)
+                if errand.verb == "refund" and not self.completes and self._pending(errand.number):
+                    self._errands.append(errand)
+                else:
+                    self._do(errand)
         return self.done[before:]
 
     def next_at(self) -> datetime | None:
@@ -115,7 +121,7 @@ class Customers:
     def _course(self, course: str, random: Random) -> tuple[tuple[float, str], ...]:
         """Delays in seconds, each after the step before it."""
         home, back, paid = random.uniform(2, 14) * DAY, random.uniform(2, 6) * DAY, random.uniform(0.1, 2) * DAY
-        arrives = ((back, "complete"), (paid, "refund"))
+        arrives = ((back, "complete"), (paid, "refund")) if self.completes else ((paid, "refund"),)
         courses: dict[str, tuple[tuple[float, str], ...]] = {
             "returned": ((home, "return-all"), *arrives),
             "returned-partly": ((home, "return-some"), *arrives),
@@ -153,6 +159,10 @@ class Customers:
         self._returns[order.number] = self.centra.return_items(
             order.number, items, stock="remove" if damaged else "release", return_cost=cost
         )
+
+    def _pending(self, number: int) -> bool:
+        """Whether a return of the order waits for its completion."""
+        return any(made.completed_at is None for made in self.centra.orders[number].returns)
 
     def _each(self, order: Order, act: Callable[[int], None]) -> None:
         for id in self._returns.get(order.number, ()):

@@ -4,28 +4,45 @@ Prints one line of JSON when ready (addresses, tokens, process id) and runs unti
 """
 
 import argparse
+import itertools
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, Self
 
 from waitress.channel import ClientDisconnected
 from waitress.server import create_server
 
+from integration.sandbox import catalogue
 from integration.sandbox.centra import DEFAULT_TOKEN, Centra
+from integration.sandbox.centra_customers import Customers
 from integration.sandbox.centra_orders import Order
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.clock import Clock, RealClock
 from integration.sandbox.faults import Drop, Hang
+from integration.sandbox.fulfil import Fulfil
+from integration.sandbox.fulfil_access import TOKEN
+from integration.sandbox.fulfil_warehouse import Habits, Warehouse
 from integration.sandbox.generator import Generator, Mishaps, Timeline, play
 
 App = Callable[[Any, Any], Iterable[bytes]]
 THREADS = 12
 """Per system; a call under a time-out fault sits on one of them."""
+DAY = 86_400.0
+LOOK, PATIENCE = 0.25, 240
+"""Seconds between two looks at the shelves, and how many looks before the shop opens anyway."""
+AFTER_A_DAY = {
+    "kept": 64, "returned": 10, "returned-partly": 10, "returned-with-cost": 4, "changed-mind": 3,
+    "refunded-goodwill": 5, "refunded-shipping": 4,
+}  # fmt: skip
+"""What becomes of the day's orders; nobody sends damaged goods back, for the warehouse's verdicts are drawn apart."""
+ATTENTIVE = Habits(look=900.0, quarantined=0.03, scrapped=0.02, mixed=0.02)
+"""A warehouse that seldom judges otherwise than a return announced."""
 
 
 def serving(app: App, clock: Clock, longest: float = 120.0) -> App:
@@ -99,14 +116,20 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--day", type=int, default=0, help="orders of a day that is played while the server runs")
     parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than real the day is played")
     parser.add_argument("--mishaps", type=int, default=0, help="of the day's orders, this many of each kind go wrong")
+    parser.add_argument("--warehouse", type=float, metavar="SPEED", help="Fulfil's warehouse works, this much faster")
+    parser.add_argument("--customers", type=float, metavar="SPEED", help="customers send goods back, this much faster")
+    parser.add_argument("--scarce", type=int, default=0, help="SKUs of which Fulfil has no more than a dozen anywhere")
+    parser.add_argument(
+        "--empty-shelves", action="store_true", help="Centra has no stock, sells none, and opens with some"
+    )
     parser.add_argument("--webhook", nargs=3, action="append", default=[], metavar=("STORE", "URL", "SECRET"))
     parser.add_argument("--journal", type=Path, help="append every change of an order to this file")
     return parser.parse_args(words)
 
 
 def prepare(asked: argparse.Namespace, clock: Clock) -> Centra:
-    """A Centra as asked for on the command line."""
-    centra = Centra(clock, CentraSwitches(limits=asked.limits), asked.seed)
+    """A Centra as asked for on the command line; its day begins when its shelves are filled."""
+    centra = Centra(clock, CentraSwitches(limits=asked.limits, checkout_stops_at_zero=asked.empty_shelves), asked.seed)
     if asked.journal:
         centra.watchers.append(journal(asked.journal))
     for store, url, secret in asked.webhook:
@@ -114,21 +137,48 @@ def prepare(asked: argparse.Namespace, clock: Clock) -> Centra:
     generator = Generator(asked.seed)
     for _ in range(asked.orders):
         centra.confirm(centra.place_order(generator.basket()))
+    if asked.empty_shelves:
+        clear_shelves(centra)
     if asked.day:
         wrong = Mishaps(asked.mishaps, asked.mishaps, asked.mishaps)
         day: list[Timeline] = generator.day(asked.day, mishaps=wrong)
-        play(centra, day, clock, asked.speed)
+        when_stocked(centra, clock, lambda: play(centra, day, clock, asked.speed))
+    if asked.customers:
+        random = Random(f"{asked.seed} customers")
+        Customers(centra, random, clock, asked.customers, AFTER_A_DAY, DAY / 4, completes=False).start()
     return centra
 
 
-def fulfil_server(asked: argparse.Namespace, clock: Clock) -> tuple[Server, str] | None:
-    """The ERP's double and its token, where that part of the sandbox is installed."""
-    try:
-        from integration.sandbox.fulfil import Fulfil
-        from integration.sandbox.fulfil_access import TOKEN
-    except ImportError:
-        return None
-    return Server(Fulfil(clock, seed=asked.seed).app, clock, asked.fulfil_port), TOKEN
+def shelves() -> Iterator[tuple[int, str]]:
+    """Every shelf that the ERP can fill: (Centra's warehouse, SKU)."""
+    plain = [sku for sku in catalogue.ERP_SKUS if not catalogue.GOODS[sku].is_bundle]
+    return itertools.product(catalogue.CENTRA_WAREHOUSES, plain)
+
+
+def clear_shelves(centra: Centra) -> None:
+    """Nothing of what the ERP knows is there; what it has never heard of stays, or nobody could sell it."""
+    for warehouse, sku in shelves():
+        centra.set_physical(sku, 0, warehouse)
+
+
+def when_stocked(centra: Centra, clock: Clock, begin: Callable[[], Any], looked: int = 0) -> None:
+    """Begin once every shelf has something, or after `PATIENCE` looks whatever there is."""
+    if looked >= PATIENCE or all(centra.book.stock.at(*shelf) for shelf in shelves()):
+        begin()
+    else:
+        clock.later(LOOK, lambda: when_stocked(centra, clock, begin, looked + 1))
+
+
+def prepare_fulfil(asked: argparse.Namespace, clock: Clock) -> Fulfil:
+    """A Fulfil as asked for: some SKUs nearly sold out, its warehouse at work."""
+    fulfil, random = Fulfil(clock, seed=asked.seed), Random(f"{asked.seed} stock")
+    plain = sorted({sku for _, sku in shelves()})
+    for sku in random.sample(plain, asked.scarce):
+        for warehouse in catalogue.FULFIL_WAREHOUSES:
+            fulfil.adjust(sku, random.randint(4, 12), warehouse)
+    if asked.warehouse:
+        Warehouse(fulfil, Random(f"{asked.seed} warehouse"), clock, asked.warehouse, ATTENTIVE).start()
+    return fulfil
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -137,17 +187,18 @@ def main(words: Sequence[str] | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    fulfil = Server(prepare_fulfil(asked, clock).app, clock, asked.fulfil_port).start()
     centra = Server(prepare(asked, clock).app, clock, asked.centra_port).start()
-    ready: dict[str, Any] = {"pid": os.getpid(), "centra": {"url": centra.url, "token": DEFAULT_TOKEN}}
-    fulfil = fulfil_server(asked, clock)
-    if fulfil:
-        ready["fulfil"] = {"url": fulfil[0].start().url, "token": fulfil[1]}
+    ready = {
+        "pid": os.getpid(),
+        "centra": {"url": centra.url, "token": DEFAULT_TOKEN},
+        "fulfil": {"url": fulfil.url, "token": TOKEN},
+    }
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     stop.wait()
     centra.stop()
-    if fulfil:
-        fulfil[0].stop()
+    fulfil.stop()
 
 
 if __name__ == "__main__":

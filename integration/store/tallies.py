@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, select
+from sqlalchemy import Row, delete, exists, func, or_, select
 
 from integration.store import Transaction
 from integration.store.tables import difference, exception, job, tally
@@ -113,10 +113,11 @@ def open_shipments(tx: Transaction, instance: str, order_number: str) -> int:
     return sum(row.state != "proven" for row in shipped(tx, instance, [order_number]))
 
 
-def is_counted(tx: Transaction, instance: str, number: str) -> bool:
-    """Whether a day's job exists."""
-    wanted = select(exists().where(job.c.instance == instance, job.c.kind == "day", job.c.number == number))
-    return bool(tx.scalar(wanted))
+def is_counted(tx: Transaction, instance: str, number: str, until: datetime) -> bool:
+    """Whether a day's job exists and was not finished before the day itself was, at `until`."""
+    these = (job.c.instance == instance, job.c.kind == "day", job.c.number == number)
+    late = or_(job.c.done_at.is_(None), job.c.done_at >= until)
+    return bool(tx.scalar(select(exists().where(*these, late))))
 
 
 def oldest(tx: Transaction, connection: str) -> datetime | None:

@@ -67,11 +67,24 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An entry of the storefront's event queue: a document's kind and number; no number when it is nothing we follow."""
+    """An entry of the storefront's event queue: a document's kind and number; no number when it is nothing we follow.
+
+    Dispatches have numbers of their own, so what tells of a shipment carries the number of its order.
+    """
 
     id: int
     number: str
     kind: str = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the storefront lets all its integrations together use of a measure in a window, and what they have used."""
+
+    measure: str
+    window: timedelta
+    units: int
+    used: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +229,10 @@ class StorefrontReturns(Protocol):
         """Complete a return whose goods were received and inspected; its stock action was fixed when it was made."""
 
     def refunds(self, order_numbers: Collection[str]) -> Mapping[str, Sequence[Refund]]:
-        """Every refund of these orders, of their returns and of their payment histories, each once, by order number."""
+        """Every refund of these orders, of their returns and of their payment histories, each once, by order number, oldest
+        first; for at most `ORDERS_PAGE` orders. An order without refunds has none; one that does not exist or cannot be
+        read is left out.
+        """
 
 
 class Storefront(StorefrontStock, StorefrontShipments, StorefrontReturns, Protocol):
@@ -243,13 +259,16 @@ class Storefront(StorefrontStock, StorefrontShipments, StorefrontReturns, Protoc
         """Only the change stamps of orders."""
 
     def listen(self) -> None:
-        """Ask the event queue to hear of orders from now on; repeatable."""
+        """Ask the event queue to hear of orders, shipments and returns from now on; repeatable."""
 
     def events(self) -> Sequence[Event]:
         """The oldest unconfirmed events; the same ones again until confirmed."""
 
     def confirm_events(self, ids: Collection[int]) -> None:
         """Confirm events. Only after what they said is committed."""
+
+    def limits(self) -> Sequence[Allowance]:
+        """The storefront's own count of its budgets, by measure and window; asking costs one request."""
 
     def check(self) -> str:
         """Ask something harmless; returns words for an operator."""

@@ -20,6 +20,8 @@ MAX_SIGNATURES = 5
 MAX_EVENTS = 1_000
 TOLERANCE_SECONDS = 300
 
+FOLLOWED = ("order", "return")
+
 _TIME = re.compile(rb"[0-9]{8,11}")
 _HEX = re.compile(rb"[0-9a-f]{64}")
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -66,7 +68,10 @@ def _parts(header: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def named_documents(instance: str, body: bytes) -> list[Key]:
-    """The orders that a verified body names. Raises `Malformed`. Other kinds of document are passed over."""
+    """The orders and returns that a verified body names. Raises `Malformed`.
+
+    Other kinds are passed over; so are shipments, whose id does not say which dispatch of ours, or which order, is meant.
+    """
     try:
         form = parse_qs(body.decode("ascii"), strict_parsing=True, max_num_fields=4)
         (payload,) = form["payload"]
@@ -80,10 +85,10 @@ def named_documents(instance: str, body: bytes) -> list[Key]:
     for event in events:
         if not isinstance(event, dict):
             raise Malformed("an event is not an object")
-        number = event.get("id")
-        if event.get("type") != "order":
+        number, kind = event.get("id"), event.get("type")
+        if kind not in FOLLOWED:
             continue
         if isinstance(number, bool) or not isinstance(number, int | str) or not _NUMBER.fullmatch(str(number)):
-            raise Malformed("an order id is not a number")
-        keys.append(Key(instance, "order", str(int(number))))
+            raise Malformed(f"the id of a {kind} is not a number")
+        keys.append(Key(instance, kind, str(int(number))))
     return keys

@@ -133,7 +133,9 @@ def _return_totals(order: Order, made: Return) -> Shape:
     """The costs as they stand in the return; `returnCost` is a deduction. The tax a voucher bears is not shown."""
     costs, digits = made.costs, DECIMALS[order.currency]
     percent = order.country.tax_percent("standard")
+    added = Decimal(0) if made.shipment.tax_inclusive else costs.tax
     found: Shape = {"discounts": money(-costs.discounts, order.currency), "discountTaxRules": []}
+    found["taxAdded"] = money(added, order.currency)
     for name, rules, amount in (
         ("shipping", "shippingTaxRules", costs.shipping),
         ("handling", "handlingTaxRules", costs.handling),

@@ -225,4 +225,4 @@ def test_a_wrong_token_is_a_matter_of_the_connection_in_either_form(shop, centra
 
 
 def test_the_check_tells_the_quotas(centra):
-    assert "reachable; REQUEST_COUNT" in centra.check()
+    assert "reachable; requests 60/60 per 10 s" in centra.check()

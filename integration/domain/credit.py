@@ -106,17 +106,22 @@ def excess(refund: Refund, known: Iterable[Refund], order: Order) -> str:
 
 
 def _over_a_line(upto: Sequence[Refund], order: Order) -> str:
+    """By the side of the price that the shop shows: where that is net, tax is rounded per document and not per line."""
     sold = {line.id: line for line in order.lines}
+    side = "gross" if order.prices_include_tax else "net"
     for id in sorted({line.order_line for r in upto for line in r.lines}):
         back = [line for r in upto for line in r.lines if line.order_line == id]
-        quantity, gross = sum(line.quantity for line in back), total([line.gross for line in back], order.currency)
+        quantity, value = (
+            sum(line.quantity for line in back),
+            total([getattr(line, side) for line in back], order.currency),
+        )
         line = sold.get(id)
         if line is None:
             return f"order line {id} ({back[0].sku}) was refunded and is not in the order"
         if quantity > line.quantity:
             return f"{quantity} × {line.sku} of order line {id} were refunded, {line.quantity} were sold"
-        if gross.minor > line.gross.minor:
-            return f"{gross} of order line {id} ({line.sku}) was refunded, it was sold for {line.gross}"
+        if value.minor > getattr(line, side).minor:
+            return f"{value} of order line {id} ({line.sku}) was refunded, it was sold for {getattr(line, side)}"
     return ""
 
 

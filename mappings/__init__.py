@@ -61,15 +61,16 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A carrier service as the storefront spells it."""
+    """A carrier service as the storefront spells it. `tracking` where it differs from the connection's rule."""
 
     carrier: str
     service: str
+    tracking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Shipments:
-    """How dispatches are shown. `services` are by the ERP's own spelling."""
+    """How dispatches are shown. `services` are by the ERP's own spelling, "" for a dispatch that names none."""
 
     capture: str
     tracking: str

@@ -105,18 +105,24 @@ class _Stock(_Strict):
     brake_percent = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 100))
 
 
+_TRACKING = ("required", "optional")
+
+
 class _Service(_Strict):
     carrier = _name()
     service = fields.String(load_default="", validate=validate.Length(max=200))
+    tracking = fields.String(load_default="", validate=validate.OneOf(("", *_TRACKING)))
 
 
 class _Shipments(_Strict):
     capture = fields.String(load_default="on shipment", validate=validate.OneOf(("on shipment", "elsewhere")))
-    tracking = fields.String(load_default="required", validate=validate.OneOf(("required", "optional")))
+    tracking = fields.String(load_default="required", validate=validate.OneOf(_TRACKING))
     tracking_within_minutes = fields.Integer(strict=True, load_default=240, validate=validate.Range(min=1))
     shown_within_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(min=1))
     capture_within_minutes = fields.Integer(strict=True, load_default=1440, validate=validate.Range(min=1))
-    services = fields.Dict(keys=_name(), values=fields.Nested(_Service), load_default=dict)
+    services = fields.Dict(
+        keys=fields.String(validate=validate.Length(max=200)), values=fields.Nested(_Service), load_default=dict
+    )
 
 
 class _Returns(_Strict):

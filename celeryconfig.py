@@ -107,8 +107,8 @@ else:
     broker_native_delayed_delivery_queue_type = "quorum"
 
 imports = (
-    *("tasks.order_post", "tasks.shipment_update", "tasks.finance"),
-    *("tasks.intake", "tasks.shipment_watch", "tasks.upkeep", "tasks.dead_letters"),
+    *("tasks.order_post", "tasks.shipment_update", "tasks.return_receipt", "tasks.credit_memo", "tasks.finance"),
+    *("tasks.intake", "tasks.shipment_watch", "tasks.stock_push", "tasks.aftersales", "tasks.upkeep", "tasks.dead_letters"),
 )
 
 beat_max_loop_interval = 5

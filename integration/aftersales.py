@@ -143,12 +143,23 @@ def _mark_refunds(instance: str, numbers: Iterable[str], world: World) -> None:
     """Mark the refunds of these orders that are new or changed."""
     wanted = list(numbers)
     for start in range(0, len(wanted), PAGE):
-        found = world.storefronts[instance].refunds(wanted[start : start + PAGE])
+        batch = wanted[start : start + PAGE]
+        found = world.storefronts[instance].refunds(batch)
         with world.store.write("refunds.marked") as tx:
+            for order in set(batch) - set(found):
+                _unreadable(tx, world, Key(instance, "order", order))
             for order_number, paid in found.items():
                 stamps = {refund.key.number: credit.stamp(refund) for refund in paid}
                 fresh = ledger.unseen(tx, instance, "refund", stamps) if stamps else []
                 ledger.mark_in(tx, fresh, "poll", order_number=order_number)
+
+
+def _unreadable(tx: Transaction, world: World, order: Key) -> None:
+    """An order whose payment history Centra does not tell may have been refunded: nobody else would find out."""
+    row = ledger.find(tx, order)
+    if row is not None and row.state != "dead" and not exceptions.is_open(tx, row.id):
+        words = "Centra's history of its refunds is not readable: whether money was paid back is not known"
+        _open(tx, world, "SCHEMA_CHANGE", "centra:refunds", words, row)
 
 
 def overdue(connection: str, world: World) -> None:

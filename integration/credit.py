@@ -38,14 +38,14 @@ WAITING = ("REFUND_PENDING", "CREDIT_WAITS_FOR_ORDER")
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What Centra has of an order at this moment, and where it stands in an ERP. `order` is `None` if unreadable."""
+    """What Centra has of an order at this moment, and where it stands in an ERP; `None` for what cannot be read."""
 
     order: Order | None
-    refunds: Sequence[Refund]
+    refunds: Sequence[Refund] | None
     origin: Origin
 
     def find(self, number: str) -> Refund | None:
-        return next((refund for refund in self.refunds if refund.key.number == number), None)
+        return next((refund for refund in self.refunds or () if refund.key.number == number), None)
 
 
 def books(instance: str, numbers: Collection[str], world: World) -> dict[str, Books]:
@@ -61,7 +61,7 @@ def books(instance: str, numbers: Collection[str], world: World) -> dict[str, Bo
     return {
         number: Books(
             orders[number].order if number in orders else None,
-            refunds.get(number, ()),
+            refunds.get(number),
             origin.of(number, rows.get(number), mappings),
         )
         for number in wanted
@@ -80,6 +80,10 @@ def take(job: Job, found: Books | None, world: World) -> None:
     refund = found.find(job.key.number) if found else None
     if job.row.state == "closed":
         job.then("closed", "closed by a person; read again and left alone")
+    elif found is not None and found.refunds is None and (found.order or job.row.posted_version):
+        raise Rejected(
+            "SCHEMA_CHANGE", "centra:refunds", f"the refunds of order {job.row.order_number} are not readable"
+        )
     elif found is None or refund is None:
         _gone(job)
     else:
@@ -198,7 +202,7 @@ def _check(refund: Refund, found: Books) -> None:
     if refund.amount.currency != order.currency:
         words = f"the order is in {order.currency}, {refund.amount} was paid back"
         raise Rejected("CREDIT_MISMATCH", "other currency than the order", words)
-    excess = money.excess(refund, found.refunds, order)
+    excess = money.excess(refund, found.refunds or (), order)
     if excess:
         raise Rejected("REFUND_EXCEEDS", "more than was captured or sold", excess)
     wrong = money.arithmetic(refund)

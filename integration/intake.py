@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from integration.domain.order import Key
 from integration.errors import Rejected
-from integration.ports import Sighting, Storefront
-from integration.store import exceptions, ledger, reference, schedule
+from integration.ports import Event, Sighting, Storefront
+from integration.store import deliveries, exceptions, ledger, reference, schedule
 from integration.wiring import World
 
 POLL_PAGES = 20
@@ -14,6 +14,7 @@ POLL_PAGES = 20
 MOST_PAGES = 1_000
 """A page cap: a feed that never ends is a fault of its sender."""
 MOST_EVENT_PAGES = 20
+LISTENED = "orders shipments returns"
 REREAD_PAGE = 50
 REREAD_PAGES = 20
 
@@ -25,6 +26,7 @@ MAPPING_TYPES = (
     "ORDER_PAYMENT_UNMAPPED",
     "ORDER_CURRENCY_REFUSED",
     "ORDER_MARKET_SUSPECT",
+    "RETURN_DISPOSITION_UNMAPPED",
     "SHIPMENT_CARRIER_UNMAPPED",
 )
 """Exceptions that a new mapping version may have cured."""
@@ -113,20 +115,34 @@ def drain_events(instance: str, world: World) -> None:
         found = storefront.events()
         if not found:
             return
-        keys = [Key(instance, "order", event.number) for event in found if event.number]
-        ledger.mark(world.store, keys, "event")
+        ledger.mark(world.store, _told(instance, world, found), "event")
         world.point("events.marked")
         storefront.confirm_events([event.id for event in found])
 
 
-def _subscribe(instance: str, storefront: Storefront, world: World) -> None:
-    """Centra queues events only for those who asked once; what happened before is the poll's."""
+def _told(instance: str, world: World, events: Sequence[Event]) -> list[Key]:
+    """What events say may have changed. A shipment's only concerns those dispatches of its order whose capture has not
+    settled: everything else about a shipment is our own doing, and proved when it is done.
+    """
+    known = [event for event in events if event.number]
+    keys = [Key(instance, event.kind, event.number) for event in known if event.kind != "shipment"]
+    shipped = sorted({event.number for event in known if event.kind == "shipment"})
     with world.store.read() as tx:
-        if schedule.read_cursor(tx, instance, "listening"):
+        dispatches = [row for number in shipped for row in deliveries.of_order(tx, instance, number)]
+    waiting = [row for row in dispatches if row.source_status == deliveries.CAPTURE_PENDING]
+    return keys + [Key(instance, "shipment", row.number) for row in waiting]
+
+
+def _subscribe(instance: str, storefront: Storefront, world: World) -> None:
+    """Centra queues events only for those who asked once; what happened before is the poll's. Who asked for less than we
+    follow now asks again.
+    """
+    with world.store.read() as tx:
+        if schedule.read_cursor(tx, instance, "listening") == LISTENED:
             return
     storefront.listen()
     with world.store.write("events.listening") as tx:
-        schedule.move_cursor(tx, instance, "listening", "orders")
+        schedule.move_cursor(tx, instance, "listening", LISTENED)
 
 
 def reread(instance: str, world: World) -> None:

@@ -1,6 +1,7 @@
-"""An order's story in plain English, from the ledger alone: an agent reads it out to a customer.
+"""A document's story in plain English, from the ledger alone: an agent reads it out to a customer.
 
-No name, address or e-mail is in it; with `live=True` both systems are asked as well, and what they say now is added.
+Of an order, a dispatch, a return or a refund. No name, address or e-mail is in it; with `live=True` both systems are asked
+as well, and what they say now is added.
 """
 
 from collections.abc import Collection, Iterator
@@ -11,9 +12,8 @@ from typing import Any
 
 from integration.domain.money import Money
 from integration.domain.order import Key
-from integration.errors import LockstepError
-from integration.settings import SettingsError
-from integration.store import Transaction, exceptions, ledger, proofs, spending, views
+from integration.inquiry import ask_centra, ask_erp
+from integration.store import Transaction, aftersales, exceptions, ledger, proofs, spending, views
 from integration.store.effects import PENDING
 from integration.wiring import World
 
@@ -32,6 +32,26 @@ STANDS = {
     "dead": "stands still until its cause is gone or somebody acts",
     "closed": "was closed by a person: nothing more is sent for it",
 }
+STANDS_OF: dict[str, dict[str, str]] = {
+    "return": {
+        "held": "cannot go on yet",
+        "observed": "is watched and not announced",
+        "ready": "is to be announced to {erp}",
+        "opened": "is awaited by the warehouse in {erp}",
+        "received": "has come back and is to be completed in Centra",
+        "proven": "has come back: received and inspected in {erp}, completed in Centra",
+        "cancelling": "was deleted in Centra, and {erp} must follow",
+    },
+    "refund": {
+        "held": "cannot be credited yet",
+        "observed": "needs no credit memo",
+        "ready": "is to be credited in {erp}",
+        "posted": "has its credit memo in {erp}, which is to be read back",
+        "proven": "is credited in {erp}, equal to the minor unit",
+        "cancelled": "failed, and its credit memo is cancelled",
+    },
+}
+"""How a kind of document stands where the words differ from an order's."""
 OUTCOMES = {
     "open": "is at work",
     "done": "done",
@@ -51,7 +71,9 @@ EFFECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What can be told of one order. `systems` maps a system to what it says; `timeline` is in order of time."""
+    """What can be told of one document. `systems` maps a system to what it says; `timeline` is in order of time; `kin` are
+    the documents that belong to it.
+    """
 
     key: Key
     headline: str
@@ -64,18 +86,20 @@ class Story:
     exceptions: list[dict[str, Any]]
     timeline: list[tuple[datetime, str]]
     facts: dict[str, Any] = field(default_factory=dict)
+    kin: list[dict[str, Any]] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """For a program: the parts by name; instants are aware datetimes, money minor units."""
         timeline = [{"at": at, "text": text} for at, text in self.timeline]
         told = {name: getattr(self, name) for name in ("headline", "state", "facts", "arrived", "decided", "systems")}
-        key = {"instance": self.key.instance, "number": self.key.number}
+        key = {"instance": self.key.instance, "kind": self.key.kind, "number": self.key.number}
         return {
             **key,
             **told,
             "late": self.late,
             "next": self.next,
             "exceptions": self.exceptions,
+            "kin": self.kin,
             "timeline": timeline,
         }
 
@@ -83,6 +107,7 @@ class Story:
         """For a person, top to bottom."""
         parts = {"What arrived": self.arrived, "What was decided, and why": self.decided}
         parts |= {f"What {system} says": told for system, told in self.systems.items()}
+        parts |= {"What belongs to it": [kin["text"] for kin in self.kin]} if self.kin else {}
         parts |= {"What is late": self.late or ["nothing"], "Who acts next": [self.next]}
         parts["What happened"] = [f"{_shown(at)}  {text}" for at, text in self.timeline]
         yield self.headline
@@ -91,16 +116,16 @@ class Story:
 
 
 class UnknownOrder(LookupError):
-    """The ledger has no such order."""
+    """The ledger has no such order, or no such document of another kind."""
 
 
-def tell(world: World, instance: str, number: str, *, live: bool = False) -> Story:
-    """The story of an order. Raises `UnknownOrder`; a system that cannot be asked live is part of the story."""
-    key = Key(instance, "order", number)
+def tell(world: World, instance: str, number: str, *, kind: str = "order", live: bool = False) -> Story:
+    """The story of a document. Raises `UnknownOrder`; a system that cannot be asked live is part of the story."""
+    key = Key(instance, kind, number)
     with world.store.read() as tx:
         row = ledger.find(tx, key)
         if row is None:
-            raise UnknownOrder(f"no order {number} of {instance} is in the ledger: nothing has told us of it")
+            raise UnknownOrder(f"no {kind} {number} of {instance} is in the ledger: nothing has told us of it")
         cases = views.exceptions_of(tx, row.id)
         effects = views.effects(tx, row.id)
         erp = row.connection or "the ERP"
@@ -116,24 +141,40 @@ def tell(world: World, instance: str, number: str, *, live: bool = False) -> Sto
             exceptions=[_case(case) for case in cases],
             timeline=_timeline(tx, row, effects, cases),
             facts=_facts(row),
+            kin=[_kin(each) for each in aftersales.kin(tx, row)],
         )
     if live:
-        story.systems["Centra"].extend(_ask_centra(world, row))
-        story.systems[erp].extend(_ask_erp(world, row))
+        story.systems["Centra"].extend(ask_centra(world, row))
+        story.systems[erp].extend(ask_erp(world, row))
     return story
 
 
 def _headline(row: Any, erp: str) -> str:
-    about = [str(Money(row.total_minor, row.currency))] if row.currency and row.total_minor is not None else []
+    about = [_amount(row)] if _amount(row) else []
+    about += [f"order {row.order_number}"] if row.order_number else []
     about += [row.market] if row.market else []
     shown = f" ({', '.join(about)})" if about else ""
-    return f"Order {row.number} of {row.instance}{shown} {STANDS[row.state].format(erp=erp)}."
+    stands = STANDS_OF.get(row.kind, {}).get(row.state) or STANDS.get(row.state, f"is {row.state}")
+    return f"{row.kind.capitalize()} {row.number} of {row.instance}{shown} {stands.format(erp=erp)}."
+
+
+def _amount(row: Any) -> str:
+    return str(Money(row.total_minor, row.currency)) if row.currency and row.total_minor is not None else ""
+
+
+def _kin(row: Any) -> dict[str, Any]:
+    """A document that belongs to the one that is told of."""
+    amount = f" ({_amount(row)})" if _amount(row) else ""
+    text = f"{row.kind} {row.number}{amount}: {row.state}{f', {row.reason}' if row.reason else ''}"
+    names = ("kind", "number", "state", "reason", "total_minor", "currency")
+    return {name: getattr(row, name) for name in names} | {"text": text}
 
 
 def _facts(row: Any) -> dict[str, Any]:
     names = (
         *("market", "currency", "total_minor", "connection", "mapping_version", "source_status", "erp_ref", "reason"),
         *("attempts", "first_seen_at", "read_at", "released_at", "posted_at", "done_at", "not_before"),
+        *("order_number", "return_number", "occurred_at"),
     )
     return {name: getattr(row, name) for name in names}
 
@@ -150,7 +191,8 @@ def _decided(row: Any) -> list[str]:
     told = [row.reason] if row.reason else ["nothing yet: it has not been read"]
     if row.connection:
         told.append(f"it goes to {row.connection}, by version {row.mapping_version} of its mapping")
-    named = {"released_at": "released", "posted_at": "accepted by the ERP", "done_at": "finished"}
+    released = {"return": "booked in by the warehouse"}.get(row.kind, "released")
+    named = {"released_at": released, "posted_at": "accepted by the ERP", "done_at": "finished"}
     return told + [f"{word} {_shown(getattr(row, name))}" for name, word in named.items() if getattr(row, name)]
 
 
@@ -158,7 +200,7 @@ def _centra(tx: Transaction, row: Any) -> list[str]:
     if row.read_at is None:
         return ["not asked yet"]
     told = [f"status {row.source_status or 'unknown'}, as of {_shown(row.read_at)}"]
-    if row.posted_version and row.posted_version != row.source_version:
+    if row.kind == "order" and row.posted_version and row.posted_version != row.source_version:
         told.append("it was changed there after it was sent")
     erased = views.erased_at(tx, row.id)
     return told + ([f"the customer's data was erased here {_shown(erased)}"] if erased else [])
@@ -184,7 +226,12 @@ def _erp(tx: Transaction, row: Any, effects: Collection[Any]) -> list[str]:
 
 def _late(row: Any, cases: Collection[Any], now: datetime) -> list[str]:
     told = []
-    if row.state in ("ready", "posted") and row.released_at and now - row.released_at > LATE_AFTER:
+    if (
+        row.kind == "order"
+        and row.state in ("ready", "posted")
+        and row.released_at
+        and now - row.released_at > LATE_AFTER
+    ):
         told.append(f"released {_span(now - row.released_at)} ago and not yet proven in the ERP")
     overdue = [case for case in cases if case.state != "resolved" and case.act_by < now]
     return told + [f"{c.owner} was to act by {_shown(c.act_by)}, {_span(now - c.act_by)} ago" for c in overdue]
@@ -201,6 +248,10 @@ def _next(tx: Transaction, row: Any, cases: Collection[Any], world: World) -> st
     if row.dirty_seq == row.clean_seq:
         if row.state in ledger.FINAL:
             return "nobody: it is finished" if row.state != "observed" else "nobody: it is only watched"
+        if row.state == "opened":
+            return "the warehouse: it is awaited there, and its receipt or inspection is read as soon as it is booked"
+        if row.state == "held" and row.kind != "order":
+            return f"Lockstep: {row.reason}. Looked at again when that changes, or {_when(row.not_before, tx.now)}"
         if row.state == "held":
             return f"Centra: {row.reason}. Looked at again when it changes, or {_when(row.not_before, tx.now)}"
     shut = spending.breaker_of(tx, row.connection or row.instance)
@@ -247,41 +298,6 @@ def _attempts(tx: Transaction, row: Any) -> Iterator[tuple[datetime, str]]:
             found[0].ended_at or found[0].started_at,
             f"{link}: {OUTCOMES[outcome]}{f': {note}' if note else ''}{times}",
         )
-
-
-def _ask_centra(world: World, row: Any) -> list[str]:
-    """What the storefront says at this moment; that it cannot be asked is an answer too."""
-    if row.instance not in world.storefronts:
-        return [f"now: not asked, {row.instance} is not configured here"]
-    try:
-        found = world.storefronts[row.instance].fetch([row.number]).get(row.number)
-    except LockstepError as error:
-        return [f"now: could not be asked: {error}"]
-    if found is None:
-        return ["now: it has no such order"]
-    if found.order is None:
-        return [f"now: its answer is not readable: {found.problem}"]
-    order = found.order
-    flags = {"on hold": order.on_hold, "waiting for payment": order.waiting_for_payment, "internal": order.internal}
-    shown = ", ".join([order.status, *(word for word, is_so in flags.items() if is_so), str(order.grand_total)])
-    return [
-        f"now: {shown}; {'as we read it' if found.fingerprint == row.source_version else 'changed since we read it'}"
-    ]
-
-
-def _ask_erp(world: World, row: Any) -> list[str]:
-    if row.connection is None:
-        return ["now: not asked, the order has no ERP yet"]
-    try:
-        erp = world.erp(row.connection)
-        reference_there = erp.reference(row.number)
-        found = erp.standing([reference_there])[reference_there]
-    except (LockstepError, SettingsError) as error:
-        return [f"now: could not be asked: {error}"]
-    if not found:
-        return [f"now: it has nothing under {reference_there}"]
-    held = {True: ", held back by a problem of its own", False: ""}
-    return [f"now: {s.number or s.ref} (id {s.ref}) is {s.life}{held[bool(s.problem)]}" for s in found]
 
 
 def _shown(at: datetime) -> str:

@@ -7,5 +7,8 @@ The steps as a table (tests hold it against the code):
 | order post | orders | take order > post order > prove order |
 | order cancellation | orders | take order > cancel order |
 | shipment update | shipments | take dispatch > create shipment > capture shipment > complete shipment > prove shipment |
+| return receipt | returns | take return > open return > take return > complete return |
+| return cancellation | returns | take return > cancel return |
+| credit memo | finance | take refund > post memo > prove memo |
 | nightly finance | finance | reconcile day > settle day > report day |
 """

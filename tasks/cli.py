@@ -60,27 +60,51 @@ main.add_command(nights)
 @as_json_option
 def order(number: str, instance: str, live: bool, as_json: bool) -> None:
     """An order's story: what arrived, what was decided and why, what is late, who acts next."""
+    _tell("order", number, instance, live=live, as_json=as_json)
+
+
+@main.command("return")
+@click.argument("number")
+@instance_option
+@click.option("--live", is_flag=True, help="Ask both systems too.")
+@as_json_option
+def return_(number: str, instance: str, live: bool, as_json: bool) -> None:
+    """A return's story, by Centra's number: where its goods are, and what was paid back for it."""
+    _tell("return", number, instance, live=live, as_json=as_json)
+
+
+@main.command()
+@click.argument("number")
+@instance_option
+@click.option("--live", is_flag=True, help="Ask both systems too.")
+@as_json_option
+def refund(number: str, instance: str, live: bool, as_json: bool) -> None:
+    """A refund's story: whether its credit memo is booked. `lockstep order NUMBER` names an order's refunds."""
+    _tell("refund", number, instance, live=live, as_json=as_json)
+
+
+def _tell(kind: str, number: str, instance: str, *, live: bool, as_json: bool) -> None:
     from integration import story
 
     world = open_world()
-    told = story.tell(world, _instance_of(world, number, instance), number, live=live)
+    told = story.tell(world, _instance_of(world, number, instance, kind), number, kind=kind, live=live)
     if as_json:
         say_json(told.document())
     else:
         say(*told.lines())
 
 
-def _instance_of(world: "World", number: str, instance: str) -> str:
-    """The instance that was named, or the only one that has the order."""
+def _instance_of(world: "World", number: str, instance: str, kind: str = "order") -> str:
+    """The instance that was named, or the only one that has the document."""
     from integration.store import views
 
     if instance:
         return instance
     with world.store.read() as tx:
-        found = [row.instance for row in views.numbered(tx, number)]
+        found = [row.instance for row in views.numbered(tx, number, kind)]
     if len(found) != 1:
-        several = f"{', '.join(found)} each have an order {number}: say which with --instance"
-        raise Failed(several if found else f"no order {number} is in the ledger: nothing has told us of it")
+        several = f"{', '.join(found)} each have {'an' if kind == 'order' else 'a'} {kind} {number}: say which with --instance"
+        raise Failed(several if found else f"no {kind} {number} is in the ledger: nothing has told us of it")
     return str(found[0])
 
 

@@ -10,11 +10,15 @@ from typing import Any
 
 from wsgi_transport import WsgiTransport
 
+import tasks.aftersales
+import tasks.credit_memo
 import tasks.finance
 import tasks.intake
 import tasks.order_post
+import tasks.return_receipt
 import tasks.shipment_update
-import tasks.shipment_watch  # noqa: F401 - registers the links
+import tasks.shipment_watch
+import tasks.stock_push  # noqa: F401 - registers the links
 from integration.domain.order import Key
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_orders import Basket, BasketLine
@@ -31,6 +35,12 @@ from tasks.celery import CHAINS
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 VAULT_KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+def example(*, stock: bool = True) -> str:
+    """The example mapping; without its stock where nobody is to look after stock."""
+    text = (MAPPINGS / "fulfil.toml").read_text()
+    return text if stock else text[: text.index("[stock]")] + text[text.index("[bundles]") :]
 
 
 class StageClock:
@@ -85,6 +95,7 @@ class Stage:
         centra: CentraSwitches | None = None,
         fulfil: FulfilSwitches | None = None,
         seed: int = 1,
+        stock: bool = False,
         **more: str,
     ) -> None:
         self.clock = StageClock()
@@ -107,7 +118,7 @@ class Stage:
             owner="stage",
             store=self.store,
         )
-        self.apply((MAPPINGS / "fulfil.toml").read_text())
+        self.apply(example(stock=stock))
 
     def apply(self, text: str, connection: str = "fulfil") -> int:
         """Apply a mapping text and return its version."""
@@ -163,11 +174,12 @@ class Stage:
         with self.store.read() as tx:
             return ledger.find(tx, Key("brand", "order", number))
 
-    def rows(self) -> list[Any]:
+    def rows(self, kind: str = "order") -> list[Any]:
+        """The job rows of a kind, in the order they came to be."""
         from sqlalchemy import select
 
         with self.store.read() as tx:
-            return list(tx.execute(select(job).order_by(job.c.id)).all())
+            return list(tx.execute(select(job).where(job.c.kind == kind).order_by(job.c.id)).all())
 
     def sales(self, number: str) -> list[dict[str, Any]]:
         """The sales orders that Fulfil's own books have for an order."""

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, select
+from sqlalchemy import Row, and_, exists, or_, select
 
 from integration.domain.order import Key
 from integration.store import Transaction, exceptions
@@ -15,16 +15,21 @@ _HAS_CASE = exists().where(exception.c.job_id == job.c.id, exception.c.state != 
 MANY = 500
 
 
-def of_order(tx: Transaction, instance: str, order_number: str, kinds: Collection[str]) -> list[Row[Any]]:
-    """The rows of an order's returns, refunds or dispatches, as they happened."""
-    these = (job.c.instance == instance, job.c.order_number == order_number, job.c.kind.in_(sorted(kinds)))
-    return list(tx.execute(select(job).where(*these).order_by(job.c.occurred_at, job.c.id)).all())
-
-
-def of_return(tx: Transaction, instance: str, return_number: str) -> list[Row[Any]]:
-    """The rows of the refunds that pay for a return."""
-    these = (job.c.instance == instance, job.c.kind == "refund", job.c.return_number == return_number)
-    return list(tx.execute(select(job).where(*these).order_by(job.c.id)).all())
+def kin(tx: Transaction, row: Row[Any]) -> list[Row[Any]]:
+    """The documents that belong to one: an order's dispatches, returns and refunds; their order; a return's refunds and
+    a refund's return. As they happened.
+    """
+    own = (job.c.instance == row.instance, job.c.id != row.id)
+    if row.kind == "order":
+        mine = job.c.order_number == row.number
+    elif row.kind in ("return", "refund"):
+        order = and_(job.c.kind == "order", job.c.number == row.order_number)
+        paid = and_(job.c.kind == "refund", job.c.return_number == row.number)
+        back = and_(job.c.kind == "return", job.c.number == row.return_number)
+        mine = or_(order, paid if row.kind == "return" else back)
+    else:
+        mine = and_(job.c.kind == "order", job.c.number == row.order_number)
+    return list(tx.execute(select(job).where(*own, mine).order_by(job.c.occurred_at, job.c.id)).all())
 
 
 def not_received(tx: Transaction, connection: str, *, before: datetime) -> list[Row[Any]]:

@@ -109,7 +109,7 @@ def test_an_erasure_is_told(stage: Stage, morning: Any) -> None:
 def test_no_word_of_the_customer_is_in_any_story(stage: Stage, morning: Any) -> None:
     words = [value for name, value in ADDRESS.items() if name != "country"]
     for row in stage.rows():
-        told = story.tell(stage.world, "brand", row.number, live=True)
+        told = story.tell(stage.world, "brand", row.number, kind=row.kind, live=True)
         text = "\n".join(told.lines()) + json.dumps(told.document(), default=str)
         assert not [word for word in words if word in text and word != "London"]
 

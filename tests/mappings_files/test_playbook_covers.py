@@ -8,9 +8,13 @@ import integration
 import tasks
 from mappings import playbook
 
-TYPE = re.compile(r"(ORDER|SHIPMENT|CAPTURE|EFFECT|CONNECTION|RATE|EVENT|SCHEMA|DEAD|SCHEDULE|PII)_[A-Z]+(_[A-Z]+)*")
+TYPE = re.compile(r"(ORDER|STOCK|SHIPMENT|CAPTURE|RETURN|RECEIPT|INSPECTION|CREDIT|REFUND|EFFECT|CONNECTION|RATE|EVENT|SCHEMA|DEAD|SCHEDULE|PII)_[A-Z]+(_[A-Z]+)*")
 
 NOT_TYPES = {
+    "REFUND_REQUEST": "an entry of Centra's payment history",
+    "REFUND_FAILED": "an entry of Centra's payment history",
+    "CAPTURE_REQUEST": "an entry of Centra's payment history",
+    "CAPTURE_PENDING": "an entry of Centra's payment history",
     "ORDER_WRITE": "the name of a constant",
     "ORDER_TYPES": "the name of a constant",
 }

@@ -159,6 +159,14 @@ def reread(instance: str, world: World) -> None:
             ledger.note_read(tx, instance, [key.number for key in batch if key not in set(fresh)])
 
 
+def hear_allowances(instance: str, world: World) -> None:
+    """Ask the storefront how much of its budgets is used: what we did not spend, other integrations did."""
+    gate = world.gates[instance]
+    if gate.quotas:
+        for allowance in world.storefronts[instance].limits():
+            gate.told(allowance.measure, allowance.window, allowance.used)
+
+
 def release_held(world: World, connection: str) -> list[Key]:
     """Wake the orders of a connection whose cause is gone: a new mapping version, or an item that exists now."""
     return _after_new_mapping(world, connection) + _after_new_items(world, connection)

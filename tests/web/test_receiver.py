@@ -221,6 +221,15 @@ def test_a_number_is_the_same_with_leading_zeros(stage):
     assert [row.number for row in stage.rows()] == ["7"]
 
 
+def test_a_return_is_marked_and_a_shipment_whose_order_nobody_can_tell_is_passed_over(stage):
+    for kind, rows in (("return", 2), ("shipment", 0), ("customer", 0), ("account", 0)):
+        body = hook(315, 316, kind=kind)
+        assert code(stage, body, sign(body, stage.clock.now())) == 200
+        assert len(stage.rows(kind)) == rows
+    assert [row.number for row in stage.rows("return")] == ["315", "316"]
+    assert {key.kind for _, key in stage.queue} == {"return"}
+
+
 def test_a_full_webhook_of_a_thousand_events_is_taken(stage):
     body = hook(*range(1, 1_001))
     assert code(stage, body, sign(body, stage.clock.now())) == 200

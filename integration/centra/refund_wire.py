@@ -184,8 +184,8 @@ def _refund(
     which of them paid for what, and the difference to the amount stays visible.
     """
     value, return_id = movement.first["value"], movement.return_id
-    zero = Money.zero(value["currency"]["code"])
-    amount = Money.of(abs(value["value"]), zero.currency)
+    zero = Money.zero(order["grandTotal"]["currency"]["code"])
+    amount = zero + Money.of(abs(value["value"]), value["currency"]["code"])
     alive = [each for each in all_of_it if each.return_id == return_id and each.life != FAILED]
     mine = parts.get(return_id) if return_id is not None and alive == [movement] else None
     if mine is None:

@@ -16,7 +16,7 @@ from integration.http import is_storable
 from integration.ports import Allowance, Event, Fetched, Sighting, Taking
 
 PAGE = 100
-"""The largest page of orders seen working in public; Centra's own maximum is unconfirmed."""
+"""Orders in one answer; Centra allows 200 (centra.dev: "Limit must be in range 1 - 200")."""
 EVENTS = 200
 FETCH_COMPLEXITY = 60
 """Our guess of what one order node costs of the complexity budget; Centra's answer tells the truth afterwards."""

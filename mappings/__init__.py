@@ -97,10 +97,15 @@ class Returns:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """How refunds are booked. "off" is a work-list: the exception says all that a person must key."""
+    """How refunds are booked. "off" is a work-list: the exception says all that a person must key.
+
+    `account` is the ERP's, by code or name; `accounts` those of single parts of a memo (goods, shipping, handling, goodwill,
+    fee, vouchers) that go elsewhere.
+    """
 
     strategy: str
     account: str
+    accounts: Dict[str, str]
     goodwill_tax: Dict[str, str]
     memo_within_minutes: int
 
@@ -147,6 +152,10 @@ class Mapping:
     def charge_percent(self, country: str) -> Decimal:
         """The tax percentage of shipping and handling in a country."""
         return Decimal(self._row("ORDER_TAX_UNMAPPED", "shipping_tax", self.shipping_tax, country))
+
+    def goodwill_percent(self, country: str) -> Decimal:
+        """The tax percentage of money given back for no goods, in a country."""
+        return Decimal(self._row("ORDER_TAX_UNMAPPED", "credit.goodwill_tax", self.credit.goodwill_tax, country))
 
     def voucher_kind(self, type: str) -> str:
         return self._row("ORDER_DISCOUNT_UNMAPPED", "vouchers", self.vouchers, type)

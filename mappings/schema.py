@@ -139,6 +139,11 @@ class _Returns(_Strict):
 class _Credit(_Strict):
     strategy = fields.String(load_default="off", validate=validate.OneOf(("off", "invoice")))
     account = fields.String(load_default="", validate=validate.Length(max=100))
+    accounts = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(("goods", "shipping", "handling", "goodwill", "fee", "vouchers"))),
+        values=_name(),
+        load_default=dict,
+    )
     goodwill_tax = fields.Dict(
         keys=fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")),
         values=fields.String(validate=_percent),
@@ -211,6 +216,9 @@ def check_mapping(told: Mapping[str, Any], file: str) -> dict[str, Any]:
     for country, percent in found["shipping_tax"].items():
         if percent not in found["taxes"].get(country, {}):
             raise BrokenMapping(file, "shipping_tax", country, f"[taxes.{country}] has no row for {percent}")
+    for country, percent in found["credit"]["goodwill_tax"].items():
+        if percent not in found["taxes"].get(country, {}):
+            raise BrokenMapping(file, "credit.goodwill_tax", country, f"[taxes.{country}] has no row for {percent}")
     return found
 
 

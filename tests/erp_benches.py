@@ -37,9 +37,10 @@ class Bench:
     """Credit memos in the sandbox's books."""
     close_books: Callable[[str], None]
     """Nothing can be posted on this day (ISO) or before."""
-    switch: Callable[[Mapping[str, Any]], None]
+    credit_by_hand: Callable[[str], object]
+    """Somebody credits all that an order was invoiced for, without our reference."""
     calls: Mapping[str, str]
-    """What the sandbox calls the write that `fault` is to hit: "return" and "memo"."""
+    """What the sandbox calls the write that `fault` is to hit: "return", "memo" and "post"."""
 
     def order(self, **terms: Any) -> Order:
         return self.read(self.stage.order(**terms))
@@ -67,6 +68,12 @@ def fulfil() -> Bench:
     def fault(name: str, call: str = "create_order", **terms: Any) -> None:
         stage.fulfil.faults.plan(name, operation=call, **terms)
 
+    def credit_by_hand(reference: str) -> None:
+        invoices = [int(id) for sale in documents(reference) for id in sale["invoices"]]
+        first = next(i["id"] for i in stage.fulfil.books()["invoices"] if i["id"] in invoices and float(i["total"]) > 0)
+        with stage.fulfil._changing():
+            stage.fulfil._states.invoices.credit(stage.fulfil._records.get("account.invoice", first))
+
     return Bench(
         stage=stage,
         erp=stage.world.erp("fulfil"),
@@ -82,8 +89,8 @@ def fulfil() -> Bench:
         inspect=stage.fulfil.inspect_return,
         memos=lambda reference: [i for i in stage.fulfil.books()["invoices"] if i["reference"] == reference],
         close_books=lambda day: stage.fulfil.switches.change({"closed_until": day}),
-        switch=lambda words: stage.fulfil.switches.change(dict(words)),
-        calls={"return": "return_order", "memo": "create", "post": "post"},
+        credit_by_hand=credit_by_hand,
+        calls={"return": "return_order", "memo": "create_invoice", "post": "post"},
     )
 
 

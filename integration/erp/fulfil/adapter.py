@@ -9,16 +9,27 @@ from integration.domain.pricing import PricedOrder
 from integration.domain.proof import Value
 from integration.erp.fulfil import wire
 from integration.erp.fulfil.client import FulfilClient, UserError
+from integration.erp.fulfil.credit import Credit
+from integration.erp.fulfil.returns import Returns
 from integration.erp.fulfil.shipments import Shipments
 from integration.erp.fulfil.stock import Stock
-from integration.erp.fulfil.tenant import CANCELLED, PREFIX, SEARCH_LAG, batches, changed, fingerprint, stamp_of
+from integration.erp.fulfil.tenant import (
+    CANCELLED,
+    PREFIX,
+    SEARCH_LAG,
+    batches,
+    changed,
+    fingerprint,
+    named_id,
+    stamp_of,
+)
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http
-from integration.ports import CANCELLATION, SALES_ORDER, Booking, Draft, EffectClass, Standing, Write
+from integration.ports import CANCELLATION, ERP, SALES_ORDER, Booking, Draft, EffectClass, Standing, Write
 from mappings import Mapping as Mapped
 
 
-class Fulfil(Stock, Shipments):
+class Fulfil(Stock, Shipments, Returns, Credit):
     """One Fulfil tenant: orders here, the rest of their life in the parts it is made of."""
 
     def items(self, skus: Collection[str]) -> Mapping[str, str | None]:
@@ -71,12 +82,7 @@ class Fulfil(Stock, Shipments):
             if "unique" in error.words.lower():
                 raise Unknown("Fulfil says our order exists already") from error
             raise wire.refusal(error.words, request, str(draft.request["file"])) from error
-        ref = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
-        if isinstance(ref, dict):
-            ref = ref.get("id")
-        if not isinstance(ref, int) or isinstance(ref, bool):
-            raise Unknown("Fulfil accepted the order in a form that names no id")
-        return str(ref)
+        return named_id(answer, "the order")
 
     def _refs(self, reference: str) -> list[str]:
         domain = [["channel_identifier", "=", reference]]
@@ -174,7 +180,7 @@ class Fulfil(Stock, Shipments):
         return f"reachable; acting as a user with {len(told) if isinstance(told, dict) else 0} preferences"
 
 
-def connect(name: str, http: Http) -> Fulfil:
+def connect(name: str, http: Http) -> ERP:
     """The adapter of a connection: what a mapping file's `adapter` line names must have this function."""
     return Fulfil(name, FulfilClient(http))
 

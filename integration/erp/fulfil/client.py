@@ -77,10 +77,11 @@ class FulfilClient:
         path = f"/api/v2/model/{model}/{method}"
         return self._put(path, encode(list(arguments)), f"{model}.{method}", lane=lane, writes=writes)
 
-    def act(self, model: str, record: str, action: str, *, lane: str) -> Any:
-        """A workflow method of one record: `PUT /model/{m}/{id}/{action}`."""
+    def act(self, model: str, record: str, action: str, words: Mapping[str, object] | None = None, *, lane: str) -> Any:
+        """A workflow method of one record: `PUT /model/{m}/{id}/{action}`, with `[words]` where it takes any."""
         path = f"/api/v2/model/{model}/{record}/{action}"
-        return self._put(path, None, f"{model}.{action}", lane=lane, writes=True)
+        body = None if words is None else encode([words])
+        return self._put(path, body, f"{model}.{action}", lane=lane, writes=True)
 
     def _put(self, path: str, body: Any, what: str, *, lane: str, writes: bool) -> Any:
         try:

@@ -8,6 +8,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any, TypeVar
 
 from integration.erp.fulfil.client import MOST_ROWS, FulfilClient
+from integration.errors import Unknown
 
 PREFIX = "centra-"
 """Begins every `channel_identifier` of ours: an order of ours is known by it, and a stranger's is left alone."""
@@ -64,10 +65,27 @@ class Tenant:
         found = {id: self.number_of(str(row["sale.channel_identifier"] or "")) for id, row in rows.items()}
         return {id: number for id, number in found.items() if number}
 
+    def returned_orders(self, sales: Collection[int], *, lane: str) -> dict[int, str]:
+        """The order of ours that each of these return sales takes goods back from, by the origin of its lines."""
+        domain = [["sale", "in", sorted(set(sales))], ["quantity", "<", 0]]
+        rows = list(self.client.search_read("sale.line", domain, ("sale", "origin"), lane=lane)) if sales else []
+        numbers = self.origin_orders({of_line(row["origin"]) for row in rows} - {0}, lane=lane)
+        return {row["sale"]: numbers[line] for row in rows if (line := of_line(row["origin"])) in numbers}
+
 
 def batches(values: Sequence[T], *, most: int = BATCH) -> Iterator[list[T]]:
     for start in range(0, len(values), most):
         yield list(values[start : start + most])
+
+
+def named_id(answer: Any, what: str) -> str:
+    """The id in the answer to a write: an object, a list of one, or a bare id have all been reported. Raises `Unknown`."""
+    ref = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
+    if isinstance(ref, dict):
+        ref = ref.get("id")
+    if not isinstance(ref, int) or isinstance(ref, bool):
+        raise Unknown(f"Fulfil accepted {what} in a form that names no id")
+    return str(ref)
 
 
 def fingerprint(body: object) -> str:

@@ -81,7 +81,7 @@ def moved(connection: str, order: Order, mapping: Mapped | None) -> Callable[[Tr
     skus = set(stock.pieces(((line.sku, line.quantity) for line in order.lines), mapping))
 
     def act(tx: Transaction) -> None:
-        stock.hint(tx, connection, skus)
+        stock.hint(tx, connection, skus, market=order.market, look=False)
 
     return act
 

@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from integration.errors import Unmapped
 from mappings.schema import BrokenMapping, check_mapping, check_playbook
+from mappings.semantics import check_stock
 
 __all__ = [
-    "BrokenMapping", "Credit", "Mapping", "Market", "Playbook", "Returns", "Rule", "Service", "Shipments", "Stock", "load",
+    "BrokenMapping", "Credit", "Mapping", "Market", "Place", "Playbook", "Returns", "Rule", "Service", "Shipments", "Stock", "load",
     "parse", "playbook",
 ]  # fmt: skip
 
@@ -38,25 +39,47 @@ class Market:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A storefront warehouse (`id`), and the ERP warehouses that stand behind it: their figures are summed.
+
+    `storefront_threshold` are the units of every SKU that the storefront itself keeps from shoppers there.
+    """
+
+    id: str
+    warehouses: tuple[int, ...]
+    storefront_threshold: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """Which ERP figure feeds which storefront warehouse. `figure` is available or on hand; buffers are whole units.
 
-    `buffers` are by SKU prefix, the longest that fits; `other_channels` says that the ERP's stock is sold elsewhere too.
+    `buffers` and `excluded` (with the reason why) are by SKU prefix, the longest that fits; `other_channels` says that the
+    ERP's stock is sold elsewhere too; `compare_at` is the hour of the day, in the ERP's time zone, of the full compare.
     """
 
-    centra_warehouse: int
-    warehouses: tuple[int, ...]
     figure: str
     quantity_type: str
+    other_channels: bool
     buffer: int
     buffers: Dict[str, int]
-    storefront_threshold: int
-    other_channels: bool
+    excluded: Dict[str, str]
     brake_percent: int
+    shown_within_minutes: int
+    compare_at: int
+    places: Dict[str, Place]
 
     def buffer_of(self, sku: str) -> int:
         fitting = [prefix for prefix in self.buffers if sku.startswith(prefix)]
         return self.buffers[max(fitting, key=len)] if fitting else self.buffer
+
+    def why_excluded(self, sku: str) -> str:
+        """Why a SKU's stock is none of the storefront's business; empty when it is."""
+        return next((why for prefix, why in self.excluded.items() if sku.startswith(prefix)), "")
+
+    def place_of(self, warehouse: int) -> str:
+        """The storefront warehouse that an ERP warehouse stands behind; empty when it stands behind none."""
+        return next((place.id for place in self.places.values() if warehouse in place.warehouses), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +208,7 @@ class Mapping:
 def parse(text: str, file: str, *, version: int = 0) -> Mapping:
     """A validated mapping from TOML text. Raises `BrokenMapping`."""
     told = check_mapping(_toml(text, file), file)
+    check_stock(told, file)
     head = told["connection"]
     markets = {
         name: Market(name, row["channel"], row["warehouse"], row["currency"], tuple(row["countries"]))
@@ -214,7 +238,12 @@ def parse(text: str, file: str, *, version: int = 0) -> Mapping:
 
 
 def _stock(told: Dict[str, Any] | None) -> Stock | None:
-    return Stock(**{**told, "warehouses": tuple(told["warehouses"])}) if told else None
+    if told is None:
+        return None
+    places = {
+        id: Place(id, tuple(row["warehouses"]), row["storefront_threshold"]) for id, row in told["places"].items()
+    }
+    return Stock(**{**told, "places": places})
 
 
 def _shipments(told: Dict[str, Any]) -> Shipments:
@@ -228,7 +257,9 @@ def load(folder: Path) -> dict[str, tuple[str, Mapping]]:
         if path.name != PLAYBOOK:
             text = _text(path)
             found[path.stem] = (text, parse(text, path.name))
-    check_one_home(mapping for _, mapping in found.values())
+    mappings = [mapping for _, mapping in found.values()]
+    check_one_home(mappings)
+    check_one_feed(mappings)
     return found
 
 
@@ -240,6 +271,19 @@ def check_one_home(mappings: Iterable[Mapping]) -> None:
             other = homes.setdefault((mapping.centra, market), mapping.file)
             if other != mapping.file:
                 raise BrokenMapping(mapping.file, f'markets."{market}"', "", f"{other} has this market too")
+
+
+def check_one_feed(mappings: Iterable[Mapping]) -> None:
+    """A storefront warehouse is fed by one connection. Raises `BrokenMapping` naming both files."""
+    feeds: dict[tuple[str, str], str] = {}
+    for mapping in mappings:
+        for place in mapping.stock.places if mapping.stock else ():
+            other = feeds.setdefault((mapping.centra, place), mapping.file)
+            if other != mapping.file:
+                problem = (
+                    f"{other} feeds Centra's warehouse {place} too: the later push would wipe out the other's figure"
+                )
+                raise BrokenMapping(mapping.file, f"stock.places.{place}", "", problem)
 
 
 def _text(path: Path) -> str:

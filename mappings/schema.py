@@ -11,7 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from integration.domain.money import MoneyError, exponent
 from integration.domain.pricing import KINDS
 from integration.domain.returns import DISPOSITIONS
-from integration.domain.stock import PHYSICAL, QUANTITY_TYPES
+from integration.domain.stock import FIGURES, PHYSICAL, QUANTITY_TYPES
 
 
 class BrokenMapping(ValueError):
@@ -87,22 +87,33 @@ class _Market(_Strict):
     countries = fields.List(fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z")), required=True)
 
 
-class _Stock(_Strict):
-    centra_warehouse = fields.Integer(strict=True, required=True, validate=validate.Range(min=1))
+class _Place(_Strict):
     warehouses = fields.List(
         fields.Integer(strict=True, validate=validate.Range(min=1)), required=True, validate=validate.Length(min=1)
     )
-    figure = fields.String(required=True, validate=validate.OneOf(("available", "on hand")))
+    storefront_threshold = fields.Integer(strict=True, load_default=0, validate=validate.Range(min=0))
+
+
+class _Stock(_Strict):
+    figure = fields.String(required=True, validate=validate.OneOf(FIGURES))
     quantity_type = fields.String(load_default=PHYSICAL, validate=validate.OneOf(QUANTITY_TYPES))
+    other_channels = _flag()
     buffer = fields.Integer(strict=True, load_default=0, validate=validate.Range(min=0))
     buffers = fields.Dict(
         keys=fields.String(validate=validate.Length(min=1)),
         values=fields.Integer(strict=True, validate=validate.Range(min=0)),
         load_default=dict,
     )
-    storefront_threshold = fields.Integer(strict=True, load_default=0, validate=validate.Range(min=0))
-    other_channels = _flag()
+    excluded = fields.Dict(keys=_name(), values=_name(), load_default=dict)
     brake_percent = fields.Integer(strict=True, load_default=30, validate=validate.Range(1, 100))
+    shown_within_minutes = fields.Integer(strict=True, load_default=15, validate=validate.Range(min=1))
+    compare_at = fields.Integer(strict=True, load_default=2, validate=validate.Range(0, 23))
+    places = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(r"[1-9][0-9]{0,8}\Z")),
+        values=fields.Nested(_Place),
+        required=True,
+        validate=validate.Length(min=1),
+    )
 
 
 _TRACKING = ("required", "optional")

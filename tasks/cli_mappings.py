@@ -36,12 +36,14 @@ def check_mappings(folder: Path | None) -> None:
 def apply_mappings(folder: Path | None, actor: str) -> None:
     """Validate everything, then make it the mapping in force, then release the orders that waited for it."""
     from integration.store import reference
-    from mappings import check_one_home
+    from mappings import check_one_feed, check_one_home
 
     given = _valid(folder)
     world = open_world()
     in_force = {mapping.connection: mapping for mapping in world.connections()}
-    check_one_home([*(m for name, m in in_force.items() if name not in given), *(m for _, m in given.values())])
+    together = [*(m for name, m in in_force.items() if name not in given), *(m for _, m in given.values())]
+    check_one_home(together)
+    check_one_feed(together)
     with world.store.write("mappings.apply") as tx:
         versions = {name: reference.apply_mapping(tx, name, text, actor=actor) for name, (text, _) in given.items()}
     for name, version in versions.items():

@@ -148,6 +148,9 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
         verdict = _settle(link, page, world, key, retries)
         if link.page > 1 and len(jobs) == link.page:
             _go_on(link, key, world)
+        for job in jobs:
+            if job.again and job.id not in page.failed:
+                world.ring(job.again, job.key)
     except StoreDown as error:
         log.error("ledger.away", link=link.name, key=str(key), error=str(error))
         return Verdict()

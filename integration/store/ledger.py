@@ -89,6 +89,8 @@ class Job:
     values: dict[str, Any] = field(default_factory=dict)
     acts: list[Callable[[Transaction], None]] = field(default_factory=list)
     note: str = ""
+    again: str = ""
+    """A link to ring once this is settled: there is more of the same, and nobody need wait for the sweeper."""
 
     @property
     def id(self) -> int:

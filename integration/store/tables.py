@@ -338,6 +338,7 @@ level = Table(
     "level",
     metadata,
     Column("connection", String(64), primary_key=True),
+    Column("place", String(32), primary_key=True, comment="the storefront's warehouse"),
     Column("sku", String(128), primary_key=True),
     Column("state", String(16), nullable=False, comment="what was done last; hints are counted beside it"),
     Column("dirty_seq", Integer, nullable=False, comment="hints so far"),
@@ -360,9 +361,13 @@ level = Table(
     Column("leapt_at", Instant, comment="when it last dropped to nothing or changed by more than half"),
     Column("shown", Integer, comment="units that shoppers can buy, as read back"),
     Column("shown_at", Instant),
+    Column("stopped_until", Instant, comment="until then nothing of it is sold, by a person's word"),
+    Column("stopped_why", String(255), nullable=False, server_default=""),
     CheckConstraint(f"state in {LEVEL_STATES}", name="state"),
-    Index("ix_level_dirty", "connection", "urgency"),
+    Index("ix_level_urgency", "connection", "urgency"),
     Index("ix_level_state", "connection", "state"),
+    Index("ix_level_pushed_at", "connection", "pushed_at"),
+    Index("ix_level_waits_since", "connection", "waits_since"),
 )
 
 tally = Table(

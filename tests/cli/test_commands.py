@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import MAPPINGS, Stage
+from stage import MAPPINGS, Stage, example
 
 from integration.sandbox.catalogue import UNKNOWN_SKUS
 from integration.store import StoreDown, documents, exceptions
@@ -320,7 +320,7 @@ def test_a_backfill_shows_its_plan_and_asks_first(lockstep: Any, stage: Stage, m
 
 def test_orders_from_before_the_start_are_told_apart_and_only_observed(lockstep: Any, stage: Stage) -> None:
     number = stage.order()
-    stage.apply((MAPPINGS / "fulfil.toml").read_text().replace("2026-01-01T00:00:00Z", "2026-05-05T00:00:00Z"))
+    stage.apply(example(stock=False).replace("2026-01-01T00:00:00Z", "2026-05-05T00:00:00Z"))
     told = good(lockstep("backfill", "--instance", "brand", "--since", "2026-05-01", "--until", "2026-05-10", "--yes"))
     assert "1 are new and from before the mapping's start: they would be observed, not posted" in told
     stage.sweep(2)

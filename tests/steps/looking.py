@@ -4,14 +4,14 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
-from stage import MAPPINGS, Stage
+from stage import MAPPINGS, Stage, example
 
 from integration.domain.order import Key
 from integration.store import documents, effects, exceptions, ledger, proofs
 from integration.store.tables import arrival, attempt
 from mappings import playbook
 
-TEXT = (MAPPINGS / "fulfil.toml").read_text()
+TEXT = example(stock=False)
 PLAYBOOK = playbook(MAPPINGS)
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from kombu.transport import TRANSPORT_ALIASES
-from stage import MAPPINGS, VAULT_KEY, Stage, settings_for
+from stage import MAPPINGS, VAULT_KEY, Stage, example, settings_for
 
 import tasks.celery  # noqa: F401 - installs the lanes
 from integration.budget import Bystander
@@ -116,7 +116,7 @@ def test_the_unmapped_market_of_the_sandbox_is_cured_by_its_mapping_alone() -> N
     assert stage.row(number).state == "dead"
     guide = (MAPPINGS / "README.md").read_text()
     block = guide[guide.index('[markets."Europe / Norway"]') :].partition("```")[0]
-    text = (MAPPINGS / "fulfil.toml").read_text().replace("[shipping_tax]", f'{block}\n[shipping_tax]\nNO = "25"\n', 1)
+    text = example(stock=False).replace("[shipping_tax]", f'{block}\n[shipping_tax]\nNO = "25"\n', 1)
     stage.apply(text)
     stage.sweep(3)
     assert stage.row(number).state == "proven"
@@ -144,7 +144,7 @@ def test_both_redis_schemes_bury_their_dead() -> None:
 
 def test_a_market_mapped_to_a_channel_that_does_not_exist_is_a_fault_of_the_mapping() -> None:
     stage = Stage()
-    text = (MAPPINGS / "fulfil.toml").read_text()
+    text = example(stock=False)
     wrong = text.replace("channel = 1 ", "channel = 99 ", 1)
     assert wrong != text
     stage.apply(wrong)

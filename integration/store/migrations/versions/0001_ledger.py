@@ -165,6 +165,7 @@ def upgrade() -> None:
     op.create_table(
         "level",
         sa.Column("connection", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.String(length=32), nullable=False, comment="the storefront's warehouse"),
         sa.Column("sku", sa.String(length=128), nullable=False),
         sa.Column(
             "state", sa.String(length=16), nullable=False, comment="what was done last; hints are counted beside it"
@@ -221,13 +222,22 @@ def upgrade() -> None:
         ),
         sa.Column("shown", sa.Integer(), nullable=True, comment="units that shoppers can buy, as read back"),
         sa.Column("shown_at", Instant(timezone=True), nullable=True),
+        sa.Column(
+            "stopped_until",
+            Instant(timezone=True),
+            nullable=True,
+            comment="until then nothing of it is sold, by a person's word",
+        ),
+        sa.Column("stopped_why", sa.String(length=255), server_default="", nullable=False),
         sa.CheckConstraint(
             "state in ('hinted', 'read', 'pushed', 'shown', 'held', 'orphan')", name=op.f("ck_level_state")
         ),
-        sa.PrimaryKeyConstraint("connection", "sku", name=op.f("pk_level")),
+        sa.PrimaryKeyConstraint("connection", "place", "sku", name=op.f("pk_level")),
     )
-    op.create_index("ix_level_dirty", "level", ["connection", "urgency"], unique=False)
+    op.create_index("ix_level_pushed_at", "level", ["connection", "pushed_at"], unique=False)
     op.create_index("ix_level_state", "level", ["connection", "state"], unique=False)
+    op.create_index("ix_level_urgency", "level", ["connection", "urgency"], unique=False)
+    op.create_index("ix_level_waits_since", "level", ["connection", "waits_since"], unique=False)
     op.create_table(
         "mapping",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -1,0 +1,245 @@
+"""Learning which stock may have changed: the ERP's movements, the storefront's catalogue, and the nightly compare of all.
+
+Everything here only marks levels, and reads pages: memory does not grow with the number of SKUs. A feed that is cut off
+goes on where its cursor stands.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from integration import brake, shelves, stock
+from integration.domain.order import Key
+from integration.errors import Rejected
+from integration.ports import SHELF_PAGE
+from integration.store import Transaction, exceptions, ledger, levels, schedule
+from integration.store.levels import NOTHING_SOLD
+from integration.wiring import World
+from mappings import Mapping as Mapped
+
+MOST_PAGES = 100_000
+"""A page cap: a catalogue that never ends is a fault of its sender."""
+READ_AGAIN = timedelta(hours=1)
+"""How soon a catalogue is read again because a SKU was missed in it."""
+COMPARED_FOR = timedelta(seconds=20)
+"""A compare gives its slot back after this and goes on in the next."""
+FIRST_LOOK = timedelta(hours=1)
+LISTED = 200
+"""Orphans that get a case of their own; where there are more, one case tells how many."""
+LOOKED_AT = 1_000
+ORPHAN, STALE, MISMATCH = "STOCK_SKU_ORPHAN", "STOCK_PUSH_STALE", "STOCK_SEMANTICS_MISMATCH"
+
+
+def movements(connection: str, world: World) -> None:
+    """Mark what moved in the ERP since the last look, and a while before: rows that were committed late are seen."""
+    now = world.store.now()
+    with world.store.read() as tx:
+        told = schedule.read_cursor(tx, connection, "movements")
+    since = datetime.fromisoformat(told) - world.settings.poll_overlap if told else now - FIRST_LOOK
+    moved = world.erp(connection).moved_since(since)
+    with world.store.write("movements") as tx:
+        stock.hint(tx, connection, moved, look=False, source="movements")
+        schedule.move_cursor(tx, connection, "movements", now.isoformat())
+
+
+def catalogue(instance: str, world: World) -> None:
+    """Read how the storefront addresses its SKUs. Orphans that it has now are looked at again."""
+    began = world.store.now()
+    storefront = world.storefronts[instance]
+    with world.store.read() as tx:
+        told = schedule.read_cursor(tx, instance, "catalogue")
+    if told and began - datetime.fromisoformat(told) < READ_AGAIN:
+        return
+    for page in range(1, MOST_PAGES + 1):
+        found, more = storefront.variants(page)
+        with world.store.write("catalogue.page") as tx:
+            levels.put_variants(tx, instance, ((variant.sku, variant.ref) for variant in found))
+        if not more:
+            break
+    else:
+        raise Rejected("SCHEMA_CHANGE", "centra:variants paging", f"{instance} offers page after page of SKUs")
+    mappings = world.mappings(instance)
+    with world.store.write("catalogue.read") as tx:
+        levels.forget_variants(tx, instance, began)
+        schedule.move_cursor(tx, instance, "catalogue", began.isoformat())
+        for mapping in mappings:
+            stock.hint(tx, mapping.connection, levels.found_again(tx, mapping.connection, instance), source="catalogue")
+
+
+def check_places(connection: str, world: World) -> None:
+    """Hold the storefront's warehouses against what is declared; while they differ nothing is pushed."""
+    mapping = stock.declared(world, connection)
+    if mapping is None or mapping.stock is None:
+        return
+    there = {place.id: place for place in world.storefronts[mapping.centra].places()}
+    problems = []
+    for place in mapping.stock.places.values():
+        found = there.get(place.id)
+        if found is None:
+            problems.append(f"Centra has no warehouse {place.id}")
+        elif found.threshold != place.storefront_threshold:
+            most = max([mapping.stock.buffer, *mapping.stock.buffers.values()])
+            problems.append(
+                f"Centra keeps {found.threshold} pieces of every SKU in {found.name} from shoppers and {mapping.file} "
+                f"declares {place.storefront_threshold}: of 10 available and a buffer of {most} they see "
+                f"{max(0, 10 - most - found.threshold)}, not {max(0, 10 - most - place.storefront_threshold)}"
+            )
+    with world.store.write("places") as tx:
+        if problems:
+            case = world.case(MISMATCH, "places", "; ".join(problems), instance=mapping.centra, connection=connection)
+            exceptions.open_case(tx, case)
+        else:
+            exceptions.resolve_of_connection(tx, connection, [MISMATCH], "verified: places are as declared")
+        schedule.move_cursor(tx, connection, "places", "differ" if problems else str(mapping.version))
+
+
+# ------------------------------------------------------------------------------------------------------ compare
+
+
+def compare(connection: str, world: World) -> None:
+    """Hold every SKU of the ERP against the storefront once a night, page by page; mark only what differs.
+
+    The cursor `compare` holds when the night's compare began and where it stands; one that was cut off goes on.
+    """
+    mapping = stock.declared(world, connection)
+    if mapping is None or mapping.stock is None:
+        return
+    with world.store.read() as tx:
+        told = schedule.read_cursor(tx, connection, "compare") or ""
+        ready = schedule.read_cursor(tx, mapping.centra, "catalogue") is not None
+    began, _, after = told.partition(" ")
+    now = world.store.now()
+    if not ready:
+        world.ring("catalogue", Key(mapping.centra, "feed", "first"))
+        return
+    if after in ("", "done"):
+        if began and datetime.fromisoformat(began) >= _last_hour(now, mapping):
+            return
+        began, after = now.isoformat(), "start"
+    while world.store.now() - now < COMPARED_FOR:
+        skus, mark = world.erp(connection).stocked("" if after == "start" else after)
+        _compare_page(world, mapping, skus)
+        after = mark or "done"
+        with world.store.write("compare.page") as tx:
+            schedule.move_cursor(tx, connection, "compare", f"{began} {after}")
+            if not mark:
+                list_orphans(tx, world, mapping, datetime.fromisoformat(began))
+        if not mark:
+            return
+    world.ring("compare", Key(connection, "feed", "more"))
+
+
+def _last_hour(now: datetime, mapping: Mapped) -> datetime:
+    """When the compare was last due: the declared hour of this day, or of the day before."""
+    assert mapping.stock is not None
+    local = now.astimezone(ZoneInfo(mapping.time_zone))
+    due = local.replace(hour=mapping.stock.compare_at, minute=0, second=0, microsecond=0)
+    return due if due <= local else due - timedelta(days=1)
+
+
+def _compare_page(world: World, mapping: Mapped, skus: Sequence[str]) -> None:
+    """One page of the ERP's SKUs, in every place."""
+    assert mapping.stock is not None
+    wanted = [sku for sku in skus if sku not in mapping.bundles and not mapping.stock.why_excluded(sku)]
+    for place in mapping.stock.places:
+        feed = stock.feed_of(world, mapping, place)
+        assert feed is not None
+        at = world.store.now()
+        figures = feed.figures(wanted)
+        with world.store.read() as tx:
+            refs = levels.refs(tx, mapping.centra, wanted)
+        found: dict[str, Any] = {}
+        addressed = sorted(refs)
+        for start in range(0, len(addressed), SHELF_PAGE):
+            found |= feed.shelves({sku: refs[sku] for sku in addressed[start : start + SHELF_PAGE]})
+        with world.store.write("compare.figures") as tx:
+            ledger.mark_in(
+                tx, [Key(mapping.centra, "stock", mapping.connection)], "compare", connection=mapping.connection
+            )
+            levels.add(tx, mapping.connection, place, figures)
+            levels.put_figures(tx, mapping.connection, place, figures, at, {})
+            _mark_differing(tx, feed, list(figures), found)
+
+
+QUIET = ("hinted", "shown", "orphan")
+"""States of a level that nobody is pushing at this moment."""
+
+
+def _mark_differing(tx: Transaction, feed: stock.Feed, skus: Sequence[str], found: dict[str, Any]) -> None:
+    """Ask for a push of what differs; what agrees has thereby been read back."""
+    rows = levels.in_place(tx, feed.connection, feed.at(), skus)
+    sold, kind = feed.sold(tx, skus), feed.stock.quantity_type
+    orphans = [{"sku": sku, "state": "orphan"} for sku in rows if sku not in found]
+    levels.write(tx, feed.connection, feed.at(), orphans)
+    reckoned = {
+        sku: feed.reckon(row, found[sku], sold.get(sku, NOTHING_SOLD), tx.now)
+        for sku, row in rows.items()
+        if sku in found
+    }
+    differ = [sku for sku, reckoning in reckoned.items() if reckoning.number(kind) != feed.has(found[sku])]
+    levels.mark(tx, feed.connection, [feed.at()], differ)
+    quiet = [rows[sku] for sku in reckoned if sku not in differ and rows[sku].state in QUIET]
+    agree = [row for row in quiet if row.dirty_seq == row.clean_seq]
+    told = [shelves.columns(row.sku, reckoned[row.sku], found[row.sku]) for row in agree]
+    levels.write(tx, feed.connection, feed.at(), told)
+    shelves.show(tx, feed, agree, reckoned, found)
+
+
+def list_orphans(tx: Transaction, world: World, mapping: Mapped, since: datetime) -> None:
+    """One case for every SKU that only one side has, until it is mapped, made, or excluded with a reason."""
+    connection, instance = mapping.connection, mapping.centra
+    assert mapping.stock is not None
+    sides = (
+        (
+            levels.erp_only(tx, connection, instance, LISTED),
+            f"{connection} has stock of {{}} and Centra does not sell it",
+        ),
+        (
+            levels.storefront_only(tx, connection, instance, since, LISTED),
+            f"Centra sells {{}} and {connection} has no stock of it",
+        ),
+    )
+    standing: list[str] = []
+    for (some, count), words in sides:
+        listed = [sku for sku in some if sku not in mapping.bundles and not mapping.stock.why_excluded(sku)]
+        named = [(sku, words.format(sku)) for sku in listed]
+        if count > LISTED:
+            named = [(words.format("many SKUs"), f"{words.format(f'{count} SKUs')}: {', '.join(listed[:20])}, ...")]
+        for cause, message in named:
+            case = world.case(ORPHAN, cause, message, instance=instance, connection=connection)
+            exceptions.open_case(tx, case)
+            standing.append(cause)
+    exceptions.resolve_causes(tx, connection, ORPHAN, beginning="", but=standing, how="verified: both sides have it")
+
+
+# -------------------------------------------------------------------------------------------------------- watch
+
+
+def watch(connection: str, world: World) -> None:
+    """What the storefront does not show in time, what is held by the brake, and an ERP that tells no movements."""
+    mapping = stock.declared(world, connection)
+    if mapping is None or mapping.stock is None:
+        return
+    within = timedelta(minutes=mapping.stock.shown_within_minutes)
+    about = {"instance": mapping.centra, "connection": connection}
+    with world.store.write("stock.watch") as tx:
+        ledger.mark_in(tx, [Key(mapping.centra, "stock", connection)], "watch", connection=connection)
+        for place, sku in levels.unsettled(tx, connection, most_tries=shelves.MOST_TRIES, limit=LOOKED_AT):
+            levels.mark(tx, connection, [place], [sku])
+        levels.lift_stops(tx, connection)
+        if not levels.any_left(tx, connection, levels.in_state("held")):
+            exceptions.resolve_of_connection(tx, connection, [brake.TYPE], "verified: the figures came back")
+        count, oldest = levels.late(tx, connection, tx.now - within)
+        if count:
+            message = f"{count} SKUs changed and Centra does not show it, the oldest since {oldest:%Y-%m-%d %H:%M} UTC"
+            exceptions.open_case(tx, world.case(STALE, "levels", message, **about))
+        heard = schedule.read_cursor(tx, connection, "movements")
+        silent = heard is not None and datetime.fromisoformat(heard) < tx.now - within
+        if silent:
+            message = f"{connection} has told no movements since {heard}: what else it sells is not known"
+            exceptions.open_case(tx, world.case(STALE, "movements", message, **about))
+        standing = [cause for cause, late in (("levels", count), ("movements", silent)) if late]
+        exceptions.resolve_causes(
+            tx, connection, STALE, beginning="", but=standing, how="verified: shown in time again"
+        )

@@ -43,11 +43,13 @@ class Stack:
         broker_url: str = "",
         database_url: str = "",
         keep: bool = False,
+        sandbox_first: bool = False,
         **settings: str,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="lockstep-"))
         self.keep = keep
         self.names = processes
+        self.sandbox_first = sandbox_first
         self.sandbox_words = list(sandbox)
         ports = free_ports(5)
         self.broker_port, self.centra_port, self.fulfil_port, self.web_port, self.flower_port = ports
@@ -88,14 +90,20 @@ class Stack:
         self.stop()
 
     def start(self) -> None:
-        """Broker, schema and mappings, then the Procfile, and the sandbox last: its day begins when everyone listens."""
+        """Broker, schema and mappings, then the Procfile, and the sandbox last: its day begins when everyone listens.
+
+        `sandbox_first` where the day waits for our first push by itself: nothing then finds its systems away.
+        """
         (self.folder / "var").mkdir()
         if self.own_broker:
             self.start_broker()
         self.lockstep("migrate")
         self.lockstep("mappings", "apply")
+        if self.sandbox_first:
+            self.start_sandbox()
         self.start_processes()
-        self.start_sandbox()
+        if not self.sandbox_first:
+            self.start_sandbox()
 
     def start_broker(self) -> Process:
         """The packaged Valkey, as a plain process."""

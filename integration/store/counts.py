@@ -2,15 +2,28 @@
 
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 
 from integration.store import Transaction, exceptions
-from integration.store.tables import exception, job
+from integration.store.tables import exception, job, level
 
 
 def orders_by_state(tx: Transaction) -> dict[str, int]:
     counted = select(job.c.state, func.count()).where(job.c.kind == "order").group_by(job.c.state)
     return {state: int(n) for state, n in tx.execute(counted)}
+
+
+def by_state(tx: Transaction) -> dict[tuple[str, str], int]:
+    """How many documents of each kind stand where."""
+    counted = select(job.c.kind, job.c.state, func.count()).group_by(job.c.kind, job.c.state)
+    return {(kind, state): int(n) for kind, state, n in tx.execute(counted)}
+
+
+def levels(tx: Transaction) -> tuple[int, int]:
+    """How many SKUs' stock is kept, and how many of these the storefront was ever told."""
+    told = func.count(func.distinct(case((level.c.pushed_at.is_not(None), level.c.sku))))
+    skus, pushed = tx.execute(select(func.count(func.distinct(level.c.sku)), told)).one()
+    return int(skus), int(pushed)
 
 
 def moving(tx: Transaction) -> int:

@@ -131,6 +131,8 @@ def _orders(
     first = mappings[0].connection == mapping.connection
     for page in itertools.count(start + 1):
         takings, more = storefront.takings(day.since, day.until, page)
+        if not takings:
+            return
         ours = [t for t in takings if t.market in mapping.markets or (first and t.market not in mapped)]
         yield _sold([t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at], erp)
         if not more:

@@ -71,6 +71,7 @@ class World:
     point: Callable[[str], None]
     owner: str
     gate: type[Gate] = Gate
+    gates: dict[str, Gate] = field(default_factory=dict)
     _transport: Transport | None = None
     _erps: dict[str, ERP] = field(default_factory=dict)
     _parsed: dict[tuple[str, int], Mapping] = field(default_factory=dict)
@@ -187,6 +188,7 @@ def build_world(
         if told.plan not in PLANS:
             raise SettingsError(f"the plan of {told.name} must be one of {', '.join(PLANS)}")
         gate = gates(world.store, told.name, PLANS[told.plan](), Terms(open_for=settings.breaker_open))
+        world.gates[told.name] = gate
         http = world.http(told.url, {"Authorization": f"Bearer {told.token.reveal()}"}, gate)
         world.storefronts[told.name] = Centra(told.name, CentraClient(http), fingerprint=vault.fingerprint)
     return world

@@ -19,6 +19,8 @@ RECOUNT_EVERY = timedelta(hours=1)
 RECOUNT_WINDOW = timedelta(hours=26)
 """A day and the hours that a daylight-saving change may hide."""
 BACK_CHECK_EVERY = timedelta(minutes=5)
+ALLOWANCES_EVERY = timedelta(minutes=1)
+"""60 of the 5,000 requests an hour."""
 RELEASE_EVERY = timedelta(seconds=20)
 WATCH_EVERY = timedelta(minutes=5)
 
@@ -53,6 +55,12 @@ def recount(instance: str, world: World) -> None:
 def reread(instance: str, world: World) -> None:
     """Change stamps of the orders that are still open, longest unread first."""
     intake.reread(instance, world)
+
+
+@feed("orders", every=lambda world: ALLOWANCES_EVERY, systems=storefronts)
+def allowances(instance: str, world: World) -> None:
+    """What other integrations spend of the budgets that we share with them."""
+    intake.hear_allowances(instance, world)
 
 
 @feed("orders", every=lambda world: BACK_CHECK_EVERY, systems=connections)

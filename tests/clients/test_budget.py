@@ -14,7 +14,7 @@ from integration.http import Http, new_session
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.clock import HandClock
-from integration.store import Store, exceptions
+from integration.store import Store, exceptions, schedule
 
 START = datetime(2026, 5, 4, 9, tzinfo=UTC)
 TEN = Quota("requests", 10, timedelta(seconds=10))
@@ -223,3 +223,26 @@ def test_a_short_refusal_is_waited_for_in_place_and_a_long_one_handed_back(store
     with pytest.raises(Unavailable):
         http._wait_for_budget("orders", {"requests": 1})
     assert len(clock.slept) == slept
+
+
+def test_what_other_integrations_spent_counts_against_the_budget_they_share_with_us(store):
+    gate = Gate(store, "remote", (TEN,))
+    for _ in range(3):
+        assert may(gate) is None
+    gate.told("requests", TEN.window, 9)  # three of them were ours
+    assert may(gate) is None
+    assert may(gate) is not None
+    gate.told("requests", TEN.window, 4)  # told anew, not added up
+    assert may(gate) is None
+    gate.told("no such measure", TEN.window, 1_000)
+
+
+def test_in_a_peak_finance_leaves_more_of_the_budget_to_the_higher_lanes(store, clock):
+    gate, passed = Gate(store, "remote", (TEN,)), []
+    for peak in (False, True):
+        clock.sleep(60)
+        with store.write() as tx:
+            schedule.set_peak(tx, on=peak)
+        passed.append(sum(may(gate, "finance") is None for _ in range(10)))
+        assert sum(may(gate, "orders") is None for _ in range(10)) == 10 - passed[-1]
+    assert passed == [5, 1]

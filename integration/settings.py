@@ -59,12 +59,21 @@ class CentraSettings:
 
 @dataclass(frozen=True, slots=True)
 class ErpSettings:
-    """Where an ERP connection is reached; what it means is in its mapping file."""
+    """Where an ERP connection is reached; what it means is in its mapping file.
+
+    `webhook_secrets` open its door for webhooks; `unsigned_webhooks` opens it for messages without a signature, too.
+    """
 
     name: str
     url: str
     token: Secret
     requests_per_second: int
+    webhook_secrets: tuple[Secret, ...]
+    unsigned_webhooks: bool
+
+    @property
+    def takes_webhooks(self) -> bool:
+        return bool(self.webhook_secrets) or self.unsigned_webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,13 @@ class Settings:
             name = _variable(connection)
             raise SettingsError(f"connection {connection!r} needs LOCKSTEP_{name}_URL and LOCKSTEP_{name}_TOKEN")
         return found
+
+    def webhook_door(self, connection: str) -> ErpSettings | None:
+        """How a connection takes webhooks; `None` where it takes none, or where there is no such name."""
+        if not _NAME.fullmatch(connection) or connection in {told.name for told in self.centra}:
+            return None
+        found = _erp(_Given(self.variables), connection)
+        return found if found.takes_webhooks else None
 
     def shown(self) -> dict[str, str]:
         """Every setting as text, secrets as stars and passwords cut out of addresses."""
@@ -247,6 +263,8 @@ def _erp(given: _Given, name: str) -> ErpSettings:
         url=given.text(f"{prefix}_URL", ""),
         token=given.secret(f"{prefix}_TOKEN"),
         requests_per_second=given.number(f"{prefix}_REQUESTS_PER_SECOND", 10),
+        webhook_secrets=tuple(Secret(s) for s in given.secret(f"{prefix}_WEBHOOK_SECRETS").split()),
+        unsigned_webhooks=given.flag(f"{prefix}_UNSIGNED_WEBHOOKS", default=False),
     )
 
 

@@ -1,4 +1,4 @@
-"""The pages inside Flower: exceptions, one case, one cause, one order.
+"""The pages inside Flower: exceptions, one case, one cause, one order, lanes, stock.
 
 `install()` is called from `deploy/flowerconfig.py`, which Flower executes before it builds its application. Nothing of
 Flower is copied or patched but for three seams, each held by a test: its handler list, its template loader, and the
@@ -18,8 +18,10 @@ from tasks.desk.board import ExceptionsPage
 from tasks.desk.case import CaseAct, CasePage, EvidencePage
 from tasks.desk.cause import CausePage
 from tasks.desk.figures import Figures, MetricsPage
+from tasks.desk.lanes import LanesPage
 from tasks.desk.order import OrderPage, OrderSearch
 from tasks.desk.overlay import OverlayLoader
+from tasks.desk.stock import StockPage
 from tasks.redis_lanes import SUFFIX
 
 STATIC = {"path": str(Path(__file__).parent / "static")}
@@ -32,6 +34,8 @@ HANDLERS = [
     url(r"/exceptions/(\d{1,18})/(replay|assign|comment|snooze|resolve)", CaseAct),
     url(r"/orders", OrderSearch, name="orders"),
     url(r"/orders/([^/]+)/([^/]+)", OrderPage, name="order"),
+    url(r"/lanes", LanesPage, name="lanes"),
+    url(r"/stock", StockPage, name="stock"),
     url(r"/metrics", MetricsPage),
     url(r"/desk/(.*)", StaticFileHandler, STATIC, name="desk-static"),
 ]

@@ -1,0 +1,90 @@
+"""The Lanes and Stock pages: depth, age, pace and forecast; desired, pushed, read back and how stale."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from desk.visitor import Desk, Visitor
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from integration import outlook
+from integration.budget import LANES
+from integration.store import levels, schedule, spending
+from integration.store.tables import level
+from tasks.desk.lanes import CHART_HEIGHT, bars
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def visitor(desk: Desk) -> Visitor:
+    return desk.visitor()
+
+
+@pytest.mark.parametrize("path", ["/lanes", "/stock"])
+def test_nobody_sees_the_pages_without_a_name(desk: Desk, path: str) -> None:
+    assert Visitor(desk.flower, None).get(path).status == 401
+
+
+def test_the_lanes_page_shows_every_lane_in_order_of_precedence_with_its_forecast(visitor: Visitor) -> None:
+    page = visitor.get("/lanes")
+    assert page.status == 200
+    body = page.text[page.text.index("<tbody>") :]
+    places = [body.index(f"<strong>{lane}</strong>") for lane in LANES]
+    assert places == sorted(places)
+    assert "nothing has been finished in the last ten minutes" in page.words
+    assert page.text.count("desk-chart") == len(LANES)
+
+
+def test_the_lanes_page_says_who_spends_the_budget_and_when_a_peak_is_declared(desk: Desk, visitor: Visitor) -> None:
+    with desk.ledger.store.write("spent") as tx:
+        schedule.set_peak(tx, on=True)
+        slot = int(tx.now.timestamp() * 10 / 3600)
+        spending.add(tx, "brand", "mutations/3600000ms", slot, "stock", 120)
+        spending.add(tx, "brand", "mutations/3600000ms", slot, "others", 60)
+    page = visitor.get("/lanes")
+    with desk.ledger.store.write("over") as tx:
+        schedule.set_peak(tx, on=False)
+    assert "Peak : sweeps and slow movers wait" in page.words
+    assert "180 of 1,800, 10 %" in page.words
+    assert "stock 120" in page.words
+    assert "others 60" in page.words
+
+
+def test_the_stock_page_shows_what_waits_first_and_finds_a_sku(desk: Desk, visitor: Visitor) -> None:
+    with desk.ledger.store.write("stock") as tx:
+        for sku, figure, pushed, shown, waits in (
+            ("ABC-1", 5, 4, 4, None),
+            ("ABC-2", 3, 1, 1, tx.now),
+            ("XYZ-9", 7, 7, 7, None),
+        ):
+            levels.add(tx, "fulfil", "1", [sku])
+            told = {"figure": figure, "unposted": 1, "buffer": 0, "desired": pushed, "pushed": pushed, "shown": shown}
+            tx.execute(update(level).where(level.c.sku == sku).values(**told, state="shown", waits_since=waits))
+    page = visitor.get("/stock")
+    assert page.status == 200
+    body = page.words[page.words.index("Standing") :]
+    assert body.index("ABC-2") < body.index("ABC-1")
+    assert "1 SKU on the way to the storefront" in page.words
+    found = visitor.get("/stock?sku=ABC").words
+    assert "ABC-1" in found
+    assert "XYZ-9" not in found
+    assert "No SKU begins like this" in visitor.get("/stock?sku=%3Cscript%3E").words
+
+
+def test_a_forecast_says_when_the_backlog_is_clear_at_the_pace_of_the_last_ten_minutes() -> None:
+    told = outlook.forecast(backlog=120, finished=60, now=NOON)
+    assert told["clears_at"] == NOON + timedelta(minutes=20)
+    assert told["words"] == "clears at 12:20 UTC"
+    assert outlook.forecast(0, 60, NOON)["words"] == "clear"
+    assert outlook.forecast(5, 0, NOON)["clears_at"] is None
+    assert outlook.forecast(1_440, 10, NOON)["words"] == "clears at 12:00 UTC on 05 May"
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60))
+def test_a_bar_is_never_taller_than_its_chart_and_stands_on_its_ground(finished: list[int]) -> None:
+    for bar, count in zip(bars(finished), finished, strict=True):
+        assert 0 <= bar.height <= CHART_HEIGHT
+        assert abs(bar.y + bar.height - CHART_HEIGHT) < 0.01
+        assert f"{count:,}" in bar.said

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from integration.domain.credit import SETTLED
-from integration.domain.money import Money
+from integration.domain.money import Money, total
 from integration.domain.order import Key
+from integration.domain.pricing import TENDER
 from integration.errors import NotReady
 from integration.ports import ERP, Booking, Storefront, Taking
 from integration.store import Transaction, exceptions, ledger, schedule, tallies
@@ -134,7 +135,7 @@ def _orders(
         if not takings:
             return
         ours = [t for t in takings if t.market in mapping.markets or (first and t.market not in mapped)]
-        yield _sold([t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at], erp)
+        yield _sold([t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at], erp, mapping)
         if not more:
             return
 
@@ -155,14 +156,20 @@ def _vanished(
         ]
 
 
-def _sold(takings: Sequence[Taking], erp: ERP) -> list[Entry]:
+def _sold(takings: Sequence[Taking], erp: ERP, mapping: Mapping) -> list[Entry]:
     booked = erp.bookings([erp.reference(taking.number) for taking in takings])
     entries = []
     for taking in takings:
-        sold = None if taking.cancelled else taking.total.minor
+        sold = None if taking.cancelled else _worth(taking, mapping).minor
         theirs = _booked(booked[erp.reference(taking.number)])
         entries.append(Entry(taking.number, taking.market, taking.total.currency, sold, theirs))
     return entries
+
+
+def _worth(taking: Taking, mapping: Mapping) -> Money:
+    """What the ERP books of an order: what was left to pay, and what gift cards had paid of it."""
+    paid = [discount.amount for discount in taking.discounts if mapping.vouchers.get(discount.type) == TENDER]
+    return total([taking.total, *paid], taking.total.currency)
 
 
 def _booked(bookings: Sequence[Booking]) -> int | None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from integration.domain.credit import Refund
 from integration.domain.money import Money
-from integration.domain.order import Order
+from integration.domain.order import Discount, Order
 from integration.domain.proof import Value
 from integration.domain.returns import Receipt, Return
 from integration.domain.shipment import Dispatch, ShownShipment
@@ -100,13 +100,17 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """An order in the books of the night: where it was sold and for how much. `cancelled` ones count for nothing."""
+    """An order in the books of the night: where it was sold and for how much. `cancelled` ones count for nothing.
+
+    `total` is what is left to pay after the `discounts`, gift cards among them.
+    """
 
     number: str
     market: str
     total: Money
     cancelled: bool
     placed_at: datetime | None
+    discounts: tuple[Discount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +375,10 @@ class ERPReturns(Protocol):
         """Announce a return against its sales order, every field explicit. Class C until a tenant proves the key."""
 
     def cancel_return(self, reference: str, ref: str) -> Write:
-        """Withdraw an expected return; `Rejected` (RETURN_CANCELLED_LATE) when goods have arrived."""
+        """Withdraw an expected return; `Rejected` (RETURN_CANCELLED_LATE) when goods have arrived.
+
+        `ref` is empty where the answer to its announcement was lost: then it is found by our reference.
+        """
 
     def receipts(self, references: Collection[str], mapping: Mapped) -> Mapping[str, Sequence[Receipt]]:
         """Expected returns by our references, with what was received and how it was inspected."""

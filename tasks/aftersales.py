@@ -14,21 +14,19 @@ from integration.wiring import World
 from tasks.feed import feed
 from tasks.intake import connections, storefronts
 
-GOODS_EVERY = timedelta(minutes=1)
-MONEY_EVERY = timedelta(minutes=2)
 OLD_EVERY = timedelta(minutes=10)
 """A thousand orders each time: 140,000 a day, so that an order of the last 90 days is read about once a day."""
 MEMOS_EVERY = timedelta(minutes=5)
 WATCH_EVERY = timedelta(minutes=15)
 
 
-@feed("returns", every=lambda world: GOODS_EVERY, systems=storefronts)
+@feed("returns", every=lambda world: world.settings.poll_every, systems=storefronts)
 def announced(instance: str, world: World) -> None:
     """Returns made in Centra, and those that wait for goods and were not looked at for an hour."""
     aftersales.announced(instance, world)
 
 
-@feed("returns", every=lambda world: GOODS_EVERY, systems=connections)
+@feed("returns", every=lambda world: world.settings.poll_every, systems=connections)
 def receipts(connection: str, world: World) -> None:
     """What the ERP's warehouse booked in or inspected."""
     aftersales.receipts(connection, world)
@@ -40,7 +38,7 @@ def overdue(connection: str, world: World) -> None:
     aftersales.overdue(connection, world)
 
 
-@feed("finance", every=lambda world: MONEY_EVERY, systems=storefronts)
+@feed("finance", every=lambda world: 2 * world.settings.poll_every, systems=storefronts)
 def refunds(instance: str, world: World) -> None:
     """Payment histories of orders and returns that were worked on lately."""
     aftersales.refunds(instance, world)

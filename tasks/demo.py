@@ -33,7 +33,7 @@ SCARCE = 6
 SETTINGS = {
     "LOCKSTEP_LEASE_SECONDS": "20",  # a killed worker's orders are taken over before anyone looks away
     "LOCKSTEP_HTTP_READ_SECONDS": "4",
-    "LOCKSTEP_POLL_SECONDS": "6",
+    "LOCKSTEP_POLL_SECONDS": "8",
     "LOCKSTEP_REREAD_SECONDS": "60",
     "LOCKSTEP_BREAKER_SECONDS": "5",
     "LOCKSTEP_PROVE_PATIENCE_SECONDS": "5",

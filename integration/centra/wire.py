@@ -140,6 +140,7 @@ class _Sold(Reading):
     store = fields.Nested(Named, required=True)
     market = fields.Nested(Named, allow_none=True, load_default=None)
     grandTotal = fields.Nested(Total, required=True)
+    discountsApplied = fields.List(fields.Nested(_Discount), load_default=list)
 
 
 _SOLD = _Sold()
@@ -149,11 +150,14 @@ def read_taking(node: Mapping[str, Any]) -> Taking:
     """A line of the night's books from a node of `queries/takings.graphql`. Raises `Rejected` (SCHEMA_CHANGE)."""
     try:
         told = _SOLD.load(dict(node))
-        total = Money.of(told["grandTotal"]["value"], told["grandTotal"]["currency"]["code"])
+        currency = told["grandTotal"]["currency"]["code"]
+        total = Money.of(told["grandTotal"]["value"], currency)
+        discounts = tuple(_discount(each, currency) for each in told["discountsApplied"])
     except (ValidationError, MoneyError) as error:
         place = where(error.messages) if isinstance(error, ValidationError) else str(error)
         raise Rejected("SCHEMA_CHANGE", "centra:takings", f"an order's total cannot be read at {place}") from error
-    return Taking(str(told["number"]), _market(told), total, told["status"] in CANCELLED, told["createdAt"])
+    cancelled = told["status"] in CANCELLED
+    return Taking(str(told["number"]), _market(told), total, cancelled, told["createdAt"], discounts)
 
 
 def _market(told: Mapping[str, Any]) -> str:

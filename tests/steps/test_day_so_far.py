@@ -1,11 +1,13 @@
 """The business day so far, counted at whatever hour somebody asks, and once more when it is over."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from stage import Stage
 
 from integration import nights
 from integration.domain.order import Key
+from integration.sandbox.centra_orders import VoucherUse
 from integration.store import ledger, tallies
 
 
@@ -42,3 +44,15 @@ def test_the_day_so_far_is_counted_when_asked_and_the_whole_day_when_it_is_over(
     assert day is not None
     assert day.state == "proven"
     assert nights.call_days("fulfil", stage.world) == []
+
+
+def test_what_a_gift_card_paid_is_booked_in_the_erp_and_is_no_difference() -> None:
+    stage = Stage()
+    stage.hint(stage.order(vouchers=(VoucherUse("GIFTCARD", Decimal(5)),)))
+    stage.work()
+    stage.sweep(3)
+    nights.call_days("fulfil", stage.world, so_far=True)
+    stage.sweep(2)
+    assert counted_orders(stage) == (1, 1)
+    with stage.store.read() as tx:
+        assert tallies.differences(tx, "fulfil", "2026-05-04") == []

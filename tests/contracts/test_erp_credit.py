@@ -5,51 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from erp_benches import Bench
+from erp_benches import SHIRT, SOCKS, Bench, refund_of, sold
 
-from integration.domain.credit import SETTLED, Refund, RefundedLine
+from integration.domain.credit import Refund
 from integration.domain.money import Money, total
-from integration.domain.order import Key, Order
+from integration.domain.order import Order
 from integration.errors import Rejected, Unavailable, Unknown, Unmapped
 from integration.ports import Draft, EffectClass
-from integration.sandbox.centra_orders import BasketLine, VoucherUse
-
-SHIRT, SOCKS = "LS101NVS", "LS106NVM"
-
-
-def refund_of(
-    bench: Bench, order: Order, number: str = "81", pieces: dict[str, int] | None = None, **charges: str
-) -> Refund:
-    """A refund of so many pieces at the order's own prices, and of `shipping`, `fee`, `vouchers`, `goodwill` in major units."""
-    currency = order.currency
-    lines = []
-    for line in order.lines:
-        quantity = (pieces or {}).get(line.sku, 0)
-        if quantity:
-            gross, net = (amount.allocate([quantity, line.quantity - quantity])[0] for amount in (line.gross, line.net))
-            lines.append(RefundedLine(line.id, line.sku, quantity, line.tax_percent, net, gross))
-    names = ("shipping", "handling", "fee", "vouchers", "goodwill")
-    told = {name: Money.of(charges.get(name, "0"), currency) for name in names}
-    amount = total([line.gross for line in lines], currency) + told["shipping"] + told["handling"] + told["goodwill"]
-    return Refund(
-        key=Key("brand", "refund", number),
-        order_number=order.number,
-        return_number="",
-        at=bench.stage.clock.now(),
-        life=SETTLED,
-        amount=amount - told["fee"] - told["vouchers"],
-        lines=tuple(lines),
-        method="adyen",
-        **told,
-    )
-
-
-def sold(bench: Bench, **terms: Any) -> tuple[Order, str]:
-    lines = {"lines": [BasketLine(SHIRT, 2), BasketLine(SOCKS, 3)]}
-    order, ref = bench.posted(**(lines | terms))
-    bench.ship(bench.erp.reference(order.number))
-    bench.stage.clock.sleep(3600)
-    return order, ref
+from integration.sandbox.centra_orders import VoucherUse
 
 
 def booked(bench: Bench, refund: Refund, order: Order, ref: str) -> Draft:

@@ -68,8 +68,13 @@ def receipts(connection: str, world: World) -> None:
     look = _look(connection, "receipts", world)
     hints = look.erp.received_since(look.since)
     with world.store.write("receipts") as tx:
-        numbers = {look.erp.return_number(hint.ref) for hint in hints if hint.ref}
-        keys = [Key(look.mapping.centra, "return", number) for number in numbers if number]
+        stamps: dict[str, str] = {}
+        for hint in hints:
+            number = look.erp.return_number(hint.ref) if hint.ref else ""
+            if number:
+                stamps[number] = max(stamps.get(number, ""), hint.stamp)
+        numbers = set(stamps) - aftersales.at_rest(tx, look.mapping.centra, "return", stamps)
+        keys = [Key(look.mapping.centra, "return", number) for number in numbers]
         keyed = aftersales.on_work_list(tx, connection, "return", returns.WORK_LIST)
         ledger.mark_in(tx, [*keys, *keyed], "back-check")
         for hint in hints:

@@ -85,7 +85,7 @@ def take(
     job: Job, fetched: FetchedReturn | None, orders: Mapping[str, Origin], receipts: Sequence[Receipt], world: World
 ) -> None:
     """Decide what a return needs next, by what both systems say of it at this moment."""
-    job.values |= {"clean_seq": job.row.dirty_seq, "read_at": world.store.now()}
+    job.values |= {"clean_seq": job.row.dirty_seq, "read_at": world.store.now(), "rung_at": None}  # rung at once
     if job.row.state == "closed":
         job.then("closed", "closed by a person; read again and left alone")
     elif fetched is None:
@@ -114,6 +114,7 @@ def _gone(job: Job, receipts: Sequence[Receipt]) -> None:
 def _follow(job: Job, document: Return, order: Origin, receipts: Sequence[Receipt], world: World) -> None:
     _note(job, document, order, world)
     if receipts:
+        job.values["erp_stamp"] = max(receipt.stamp for receipt in receipts)
         finding = hold_against(document, receipts, _components(order))
         _found(job, document, finding, receipts, order, world)
     elif job.row.erp_ref:
@@ -243,7 +244,7 @@ def _read(job: Job, world: World) -> Reading | None:
     fetched = world.storefronts[job.key.instance].returns([job.key.number])
     found = fetched.get(job.key.number)
     if found is None or found.document is None:
-        job.then("held", "Centra answers otherwise than a moment ago")
+        job.then("held", "Centra answers otherwise than a moment ago", rung_at=None)
         return None
     order = origins(job.key.instance, fetched, world)[found.document.order_number]
     receipts = receipts_of([job], world)(job)
@@ -272,10 +273,8 @@ def announce(job: Job, world: World) -> None:
         job.then("opened", f"{erp.name} expects it as {number}: {seen.finding.words}")
         job.also(_agree(job, "verified: the ERP expects the same pieces"))
     else:
-        job.then(
-            "held",
-            seen.finding.words if seen.finding else f"accepted by {erp.name}, which does not show yet what it expects",
-        )
+        unseen = f"accepted by {erp.name}, which does not show yet what it expects"
+        job.then("held", seen.finding.words if seen.finding else unseen, rung_at=None)
 
 
 def _to_announce(job: Job, document: Return, reference: str) -> str:
@@ -290,7 +289,8 @@ def complete(job: Job, world: World) -> None:
     if seen is None:
         return
     if seen.finding is None or seen.finding.verdict != AGREED:
-        job.then("held", seen.finding.words if seen.finding else "the ERP does not show it at this moment")
+        why = seen.finding.words if seen.finding else "the ERP does not show it at this moment"
+        job.then("held", why, rung_at=None)
         return
     document, finding = seen.document, seen.finding
     if not document.completed:
@@ -328,32 +328,27 @@ def cancel(job: Job, world: World) -> None:
     if arrived:
         words = f"deleted in Centra after {in_words(arrived)} had come back: what the warehouse did with them stands"
         raise Rejected("RETURN_CANCELLED_LATE", "goods had arrived", words)
-    ref = _announced_as(job, receipts, world)
-    if ref and mapping.returns.announce == "off":
-        words = f"deleted in Centra: withdraw {ref} in the ERP by hand; nothing of it has arrived"
+    if living and mapping.returns.announce == "off":
+        words = f"deleted in Centra: withdraw {living[0].number} in the ERP by hand; nothing of it has arrived"
         raise Rejected("RETURN_CANCELLED_LATE", "announcing is off", words)
-    if ref:
-        world.effect(job, erp.cancel_return(erp.return_reference(job.key.number), ref))
-    done = "deleted in Centra, withdrawn in the ERP" if ref or receipts else "deleted in Centra; the ERP has nothing"
+    answered = _answer(job, world)
+    if living or (answered and not receipts):
+        world.effect(job, erp.cancel_return(erp.return_reference(job.key.number), answered))
+    done = (
+        "deleted in Centra, withdrawn in the ERP" if receipts or answered else "deleted in Centra; the ERP has nothing"
+    )
     job.then("cancelled", done, done_at=world.store.now())
     job.also(_agree(job, "verified: cancelled in both systems"))
 
 
-def _announced_as(job: Job, receipts: Sequence[Receipt], world: World) -> str:
-    """The ERP's id of what is to be withdrawn; empty once it is certain that nothing is. Raises `NotReady` in doubt."""
-    living = [receipt for receipt in receipts if receipt.life != "cancelled"]
+def _answer(job: Job, world: World) -> str:
+    """The ERP's id of what was announced, as far as it was told. Raises `NotReady` while it may still turn up."""
     with world.store.read() as tx:
         sent = effects.of(tx, job.id, EXPECTED_RETURN)
         now = tx.now
-    if receipts and not living:
-        return ""
-    if sent is not None and sent.answer is not None:
-        return str(sent.answer)
-    if living:
-        return living[0].ref
-    if sent is not None and sent.state in effects.PENDING and sent.unknown_until and sent.unknown_until > now:
+    if sent is not None and sent.answer is None and sent.state in effects.PENDING and sent.unknown_until > now:
         raise NotReady("deleted in Centra while its announcement was in doubt", until=sent.unknown_until)
-    return ""
+    return str(sent.answer) if sent is not None and sent.answer is not None else ""
 
 
 def _agree(job: Job, how: str) -> Callable[[Transaction], None]:

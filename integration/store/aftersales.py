@@ -1,6 +1,6 @@
 """Returns and refunds beside their orders: what belongs together, what is overdue, and where to look again."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,13 @@ def unread(tx: Transaction, instance: str, kind: str, *, read_before: datetime, 
         select(job.c.instance, job.c.kind, job.c.number).where(*quiet).order_by(job.c.read_at, job.c.id).limit(limit)
     )
     return [Key(*row) for row in rows]
+
+
+def at_rest(tx: Transaction, instance: str, kind: str, stamps: Mapping[str, str]) -> set[str]:
+    """Of documents that an ERP's feed named (number to stamp), those that stand still and were read at that stamp."""
+    named = (job.c.instance == instance, job.c.kind == kind, job.c.number.in_(sorted(stamps)))
+    still = select(job.c.number, job.c.erp_stamp).where(*named, job.c.state.in_(("dead", *FINAL)))
+    return {row.number for row in tx.execute(still) if row.erp_stamp == stamps[row.number]}
 
 
 def on_work_list(tx: Transaction, connection: str, kind: str, types: Collection[str]) -> list[Key]:

@@ -138,11 +138,18 @@ class Returns(Tenant):
             effect_class=EffectClass.UNIQUE_KEY,
             reference=reference,
             fingerprint=f"cancel {ref}",
-            send=lambda: self._withdraw(ref),
-            find=lambda: [ref] if self._withdrawn(ref) else [],
+            send=lambda: self._withdraw(ref or self._found(reference)),
+            find=lambda: [ref or reference] if self._withdrawn(ref or self._found(reference)) else [],
             wait=timedelta(0),
             takes=self.takes(4),
         )
+
+    def _found(self, reference: str) -> str:
+        """The return sale of a reference whose announcement was never answered."""
+        sales = self._sales([reference])
+        if not sales:
+            raise Unavailable(f"{self.name} does not show {reference} now", system=self.name)
+        return str(sales[0]["id"])
 
     def _return_sale(self, ref: str) -> Row:
         rows = self.by_id("sale.sale", [int(ref)], SALE_FIELDS, lane=LANE)

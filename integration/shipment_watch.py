@@ -18,7 +18,6 @@ SOME = 200
 PAGE = 50
 RECHECKED = (
     "SHIPMENT_INCOMPLETE",
-    "SHIPMENT_NOT_ACKED",
     "SHIPMENT_OF_CANCELLED",
     "SHIPMENT_QTY_CONFLICT",
     "SHIPMENT_REVERSED",
@@ -73,12 +72,15 @@ def watch(connection: str, world: World) -> None:
     mapping = _mapping(connection, world)
     promise = timedelta(minutes=mapping.shipments.shown_within_minutes)
     with world.store.write("shipments.watch") as tx:
-        for row in deliveries.unshown(tx, connection, before=tx.now - promise):
+        late = deliveries.unshown(tx, connection, before=tx.now - promise)
+        orders = deliveries.orders(tx, mapping.centra, [row.order_number for row in late if row.order_number])
+        for row in late:
             left = row.occurred_at or row.first_seen_at
             message = (
                 f"left the warehouse at {left:%Y-%m-%d %H:%M} UTC and is not shown in Centra: {row.reason or row.state}"
             )
-            _open(tx, world, "SHIPMENT_LATE", f"{row.state} for too long", message, row)
+            read = row if row.total_minor is not None else orders.get(row.order_number, row)
+            _open(tx, world, "SHIPMENT_LATE", f"{row.state} for too long", message, row, money=read)
 
 
 def watch_captures(connection: str, world: World) -> None:
@@ -99,10 +101,11 @@ def watch_captures(connection: str, world: World) -> None:
                     ledger.mark_in(tx, [Key(row.instance, row.kind, row.number)], "capture")
                 elif not settled and tx.now - row.asked_at > promise and not row.has_case:
                     message = f"asked for at {row.asked_at:%Y-%m-%d %H:%M} UTC and not settled by the payment provider"
-                    _open(tx, world, "CAPTURE_WAITING", "not settled", message, row)
+                    _open(tx, world, "CAPTURE_WAITING", "not settled", message, row, money=row)
 
 
-def _open(tx: Transaction, world: World, type: str, cause: str, message: str, row: Any) -> None:
+def _open(tx: Transaction, world: World, type: str, cause: str, message: str, row: Any, *, money: Any) -> None:
+    """Open a case of a dispatch; `money` is the row that says how much waits: the dispatch's, or at first its order's."""
     about = {"instance": row.instance, "connection": row.connection, "job_id": row.id}
-    money = {"money_minor": row.total_minor or 0, "currency": row.currency or ""}
-    exceptions.open_case(tx, world.case(type, cause, message, **about, **money))
+    waits = {"money_minor": money.total_minor or 0, "currency": money.currency or ""}
+    exceptions.open_case(tx, world.case(type, cause, message, **about, **waits))

@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench simulate lint lock clean
+.PHONY: help demo test scenarios soak bench simulate lint lock clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ demo: $(READY) ## run everything on this machine: sandbox, lanes, Flower
 
 test: lint ## lint, then the tests
 	.venv/bin/python -m pytest $(ARGS)
+
+scenarios: $(READY) ## which situations of the field are played by which tests
+	.venv/bin/python tests/scenarios.py
 
 soak: $(READY) ## the simulation, seed after seed, until told to stop
 	PYTHONPATH=tests .venv/bin/python tests/sim/soak.py $(ARGS)

@@ -31,6 +31,7 @@ def test_messages_are_json_and_there_is_no_result_backend() -> None:
     assert type(app.backend).__name__ == "DisabledBackend"
 
 
+@pytest.mark.scenario("PLT-07")
 def test_a_link_ends_before_its_lease_and_its_lease_before_the_message_comes_back() -> None:
     lease = read_settings({}).lease.total_seconds()
     visibility = celeryconfig.broker_transport_options["visibility_timeout"]

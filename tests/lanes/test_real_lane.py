@@ -72,6 +72,7 @@ def shop(broker_url: str, tmp_path: Path) -> Iterator[Shop]:
 
 
 @pytest.mark.scenario("PLT-06")
+@pytest.mark.scenario("PLT-15")
 def test_orders_end_proven_through_the_broker_after_a_killed_worker_and_after_a_wiped_broker(shop: Shop) -> None:
     worker = shop.lanes.worker("tasks", "-c", "1")
     rung = shop.order()

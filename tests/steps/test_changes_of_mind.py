@@ -200,6 +200,7 @@ def test_an_order_edited_while_its_post_was_in_doubt_and_had_happened_is_a_case_
 
 
 @pytest.mark.scenario("ORD-10")
+@pytest.mark.scenario("MON-18")
 def test_an_order_edited_after_its_post_is_a_case_and_undoing_the_edit_closes_it(stage: Stage) -> None:
     number = take(stage)
     edit(stage, number, quantities={stage.sku(): 3})

@@ -126,6 +126,7 @@ def test_forty_orders_are_taken_and_proved_in_pages_and_posted_one_by_one(stage:
 @pytest.mark.parametrize(
     ("market", "country", "decimals"), [(5, "JP", 0), (6, "KW", 3), (4, "US", 2), (3, "SE", 2), (2, "DE", 2)]
 )
+@pytest.mark.scenario("MON-08")
 def test_every_currency_keeps_its_own_minor_unit(stage: Stage, market: int, country: str, decimals: int) -> None:
     lines = [BasketLine("LS107NVM", 3), BasketLine("FD402NVS", 7)]
     number = stage.order(market_id=market, country=country, lines=lines, vouchers=[VoucherUse("STAFF333")])

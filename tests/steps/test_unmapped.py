@@ -98,6 +98,7 @@ CURES = [
 
 
 @pytest.mark.parametrize(("type", "broken", "terms"), CURES)
+@pytest.mark.scenario("MON-12")
 def test_what_the_mapping_lacks_has_its_own_type_and_owner_and_the_mapping_releases_it(
     stage: Stage, type: str, broken: str, terms: dict[str, object]
 ) -> None:

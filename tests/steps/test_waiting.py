@@ -115,6 +115,7 @@ def test_a_hint_for_an_order_that_centra_does_not_know_is_observed_and_opens_not
     assert stage.open_cases() == []
 
 
+@pytest.mark.scenario("ORD-27")
 def test_an_order_that_centra_has_lost_is_a_case(stage: Stage) -> None:
     number = stage.order(on_hold=True)
     stage.hint(number)

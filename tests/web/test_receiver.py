@@ -328,6 +328,7 @@ def broken(stage):
     return mend
 
 
+@pytest.mark.scenario("PLT-16")
 def test_without_a_database_nothing_is_promised_and_the_poll_finds_what_was_not(stage):
     number = stage.order()
     body = hook(number)

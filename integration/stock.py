@@ -96,7 +96,7 @@ class Feed:
         return {sku: Sold(0, each.known + each.unposted, each.late) for sku, each in found.items()}
 
     def figures(self, skus: Collection[str]) -> dict[str, int]:
-        found = self.world.erp(self.connection).figures(skus, self.place.warehouses)
+        found = self.world.erp(self.connection).figures(skus, self.place.zones or self.place.warehouses)
         wanted = self.stock.figure == AVAILABLE
         return {sku: figure.available if wanted else figure.on_hand for sku, figure in found.items()}
 
@@ -225,9 +225,13 @@ def read_figures(job: Job, feed: Feed, rows: Sequence[Any]) -> None:
 
 
 def _as_before(row: Any, figure: int, sold: Sold, feed: Feed) -> bool:
-    """Whether the storefront's own deductions account for all that happened since it was read back equal."""
-    if row.state != "shown" or row.tries or sold.late or row.figure is None:
+    """Whether the storefront's own deductions account for all that happened since it was read back equal.
+
+    They do when the figure fell by just the orders that it knows now, and no order counts that only our ledger sees.
+    """
+    if row.state != "shown" or row.tries or sold.late or row.figure is None or row.stopped_until is not None:
         return False
-    with_orders = figure + sold.known == row.figure + (row.known or 0)
-    with_unposted = figure - sold.unposted == row.figure - (row.unposted or 0)
-    return with_orders and with_unposted and row.stopped_until is None and row.buffer == feed.stock.buffer_of(row.sku)
+    seen = (row.allocated or 0) + (row.demand or 0) - (row.known or 0)
+    hidden = (row.unposted or 0) > max(0, seen)
+    same = figure + sold.known == row.figure + (row.known or 0)
+    return same and not sold.unposted and not hidden and row.buffer == feed.stock.buffer_of(row.sku)

@@ -4,15 +4,14 @@ Everything here only marks levels, and reads pages: memory does not grow with th
 goes on where its cursor stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from integration import brake, shelves, stock
 from integration.domain.order import Key
 from integration.errors import Rejected
-from integration.ports import SHELF_PAGE
+from integration.ports import SHELF_PAGE, Shelf
 from integration.store import Transaction, exceptions, ledger, levels, schedule
 from integration.store.levels import NOTHING_SOLD
 from integration.wiring import World
@@ -28,6 +27,8 @@ FIRST_LOOK = timedelta(hours=1)
 LISTED = 200
 """Orphans that get a case of their own; where there are more, one case tells how many."""
 LOOKED_AT = 1_000
+QUIET = ("hinted", "shown", "orphan")
+"""States of a level that nobody is pushing at this moment."""
 ORPHAN, STALE, MISMATCH = "STOCK_SKU_ORPHAN", "STOCK_PUSH_STALE", "STOCK_SEMANTICS_MISMATCH"
 
 
@@ -98,7 +99,7 @@ def check_places(connection: str, world: World) -> None:
 
 
 def compare(connection: str, world: World) -> None:
-    """Hold every SKU of the ERP against the storefront once a night, page by page; mark only what differs.
+    """Hold every SKU of the ERP against the storefront once a night, page by page; mark only what differs; not in a peak.
 
     The cursor `compare` holds when the night's compare began and where it stands; one that was cut off goes on.
     """
@@ -108,6 +109,8 @@ def compare(connection: str, world: World) -> None:
     with world.store.read() as tx:
         told = schedule.read_cursor(tx, connection, "compare") or ""
         ready = schedule.read_cursor(tx, mapping.centra, "catalogue") is not None
+        if schedule.is_peak(tx):
+            return
     began, _, after = told.partition(" ")
     now = world.store.now()
     if not ready:
@@ -147,26 +150,25 @@ def _compare_page(world: World, mapping: Mapped, skus: Sequence[str]) -> None:
         assert feed is not None
         at = world.store.now()
         figures = feed.figures(wanted)
-        with world.store.read() as tx:
-            refs = levels.refs(tx, mapping.centra, wanted)
-        found: dict[str, Any] = {}
-        addressed = sorted(refs)
-        for start in range(0, len(addressed), SHELF_PAGE):
-            found |= feed.shelves({sku: refs[sku] for sku in addressed[start : start + SHELF_PAGE]})
-        with world.store.write("compare.figures") as tx:
-            ledger.mark_in(
-                tx, [Key(mapping.centra, "stock", mapping.connection)], "compare", connection=mapping.connection
-            )
-            levels.add(tx, mapping.connection, place, figures)
-            levels.put_figures(tx, mapping.connection, place, figures, at, {})
-            _mark_differing(tx, feed, list(figures), found)
+        told = sorted(figures)
+        for start in range(0, len(told), SHELF_PAGE):
+            _compare_some(feed, {sku: figures[sku] for sku in told[start : start + SHELF_PAGE]}, at)
 
 
-QUIET = ("hinted", "shown", "orphan")
-"""States of a level that nobody is pushing at this moment."""
+def _compare_some(feed: stock.Feed, figures: Mapping[str, int], at: datetime) -> None:
+    """As many as one read of shelves tells, in a transaction of their own: orders wait for no longer one."""
+    world, mapping, place = feed.world, feed.mapping, feed.at()
+    with world.store.read() as tx:
+        refs = levels.refs(tx, mapping.centra, figures)
+    found = feed.shelves(refs)
+    with world.store.write("compare.figures") as tx:
+        ledger.mark_in(tx, [Key(mapping.centra, "stock", mapping.connection)], "compare", connection=mapping.connection)
+        levels.add(tx, mapping.connection, place, figures)
+        levels.put_figures(tx, mapping.connection, place, figures, at, {})
+        _mark_differing(tx, feed, list(figures), found)
 
 
-def _mark_differing(tx: Transaction, feed: stock.Feed, skus: Sequence[str], found: dict[str, Any]) -> None:
+def _mark_differing(tx: Transaction, feed: stock.Feed, skus: Sequence[str], found: Mapping[str, Shelf]) -> None:
     """Ask for a push of what differs; what agrees has thereby been read back."""
     rows = levels.in_place(tx, feed.connection, feed.at(), skus)
     sold, kind = feed.sold(tx, skus), feed.stock.quantity_type

@@ -42,11 +42,13 @@ class Market:
 class Place:
     """A storefront warehouse (`id`), and the ERP warehouses that stand behind it: their figures are summed.
 
+    `zones`, where there are any, are the parts of these warehouses whose figures are asked for instead.
     `storefront_threshold` are the units of every SKU that the storefront itself keeps from shoppers there.
     """
 
     id: str
     warehouses: tuple[int, ...]
+    zones: tuple[int, ...]
     storefront_threshold: int
 
 
@@ -241,7 +243,8 @@ def _stock(told: Dict[str, Any] | None) -> Stock | None:
     if told is None:
         return None
     places = {
-        id: Place(id, tuple(row["warehouses"]), row["storefront_threshold"]) for id, row in told["places"].items()
+        id: Place(id, tuple(row["warehouses"]), tuple(row["zones"]), row["storefront_threshold"])
+        for id, row in told["places"].items()
     }
     return Stock(**{**told, "places": places})
 

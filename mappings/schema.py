@@ -91,6 +91,7 @@ class _Place(_Strict):
     warehouses = fields.List(
         fields.Integer(strict=True, validate=validate.Range(min=1)), required=True, validate=validate.Length(min=1)
     )
+    zones = fields.List(fields.Integer(strict=True, validate=validate.Range(min=1)), load_default=list)
     storefront_threshold = fields.Integer(strict=True, load_default=0, validate=validate.Range(min=0))
 
 

@@ -20,6 +20,12 @@ def check_stock(told: Mapping[str, Any], file: str) -> None:
             "'available'"
         )
         raise BrokenMapping(file, "stock", "figure", problem)
+    if stock["figure"] == ON_HAND and not all(row["zones"] for row in stock["places"].values()):
+        problem = (
+            "what came back and is not inspected, or lies in quarantine, is on hand too: with 10 on hand and 2 of them in "
+            "quarantine, shoppers would be offered all 10. Name the zones that hold what can be sold, in zones of every place"
+        )
+        raise BrokenMapping(file, "stock", "figure", problem)
     behind = _behind(stock["places"], file)
     for market, row in told["markets"].items():
         if row["warehouse"] not in behind:

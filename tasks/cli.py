@@ -16,6 +16,7 @@ import click
 from tasks.cli_exceptions import cases
 from tasks.cli_lanes import lanes, nights
 from tasks.cli_mappings import mappings
+from tasks.cli_stock import stock
 from tasks.terminal import (
     Door,
     Failed,
@@ -48,6 +49,7 @@ main.add_command(cases)
 main.add_command(mappings)
 main.add_command(lanes)
 main.add_command(nights)
+main.add_command(stock)
 
 
 # ------------------------------------------------------------------------------------------------------ how it stands

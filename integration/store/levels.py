@@ -53,20 +53,20 @@ def mark(
         }
         if look:
             hinted["state"] = case((level.c.state == "shown", "hinted"), else_=level.c.state)
-        insert = tx.insert(level).values(rows)
-        tx.execute(insert.on_conflict_do_update(index_elements=["connection", "place", "sku"], set_=hinted))
+        insert = tx.insert(level)
+        tx.execute(insert.on_conflict_do_update(index_elements=["connection", "place", "sku"], set_=hinted), rows)
 
 
 def put_units(tx: Transaction, job_id: int, pieces: Mapping[str, int]) -> None:
     """Replace the pieces per SKU of a document; what has none left is forgotten."""
     tx.execute(delete(unit).where(unit.c.job_id == job_id, unit.c.sku.not_in(sorted(pieces))))
     rows = [{"job_id": job_id, "sku": sku, "quantity": pieces[sku]} for sku in sorted(pieces) if pieces[sku] > 0]
-    for start in range(0, len(rows), SOME):
-        insert = tx.insert(unit).values(rows[start : start + SOME])
-        replaced = insert.on_conflict_do_update(
+    if rows:
+        insert = tx.insert(unit)
+        replaces = insert.on_conflict_do_update(
             index_elements=["job_id", "sku"], set_={"quantity": insert.excluded.quantity}
         )
-        tx.execute(replaced)
+        tx.execute(replaces, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +244,10 @@ def refs(tx: Transaction, instance: str, skus: Collection[str]) -> dict[str, str
 def put_variants(tx: Transaction, instance: str, found: Iterable[tuple[str, str]]) -> None:
     """Remember how the storefront addresses these SKUs: (SKU, ref)."""
     rows = [{"instance": instance, "sku": sku, "ref": ref, "at": tx.now} for sku, ref in sorted(dict(found).items())]
-    for start in range(0, len(rows), SOME):
-        insert = tx.insert(variant).values(rows[start : start + SOME])
+    if rows:
+        insert = tx.insert(variant)
         values = {"ref": insert.excluded.ref, "at": insert.excluded.at}
-        tx.execute(insert.on_conflict_do_update(index_elements=["instance", "sku"], set_=values))
+        tx.execute(insert.on_conflict_do_update(index_elements=["instance", "sku"], set_=values), rows)
 
 
 def forget_variants(tx: Transaction, instance: str, before: datetime) -> None:
@@ -300,7 +300,7 @@ def add(tx: Transaction, connection: str, place: str, skus: Collection[str]) -> 
             {"connection": connection, "place": place, "sku": sku, "state": "hinted", "dirty_seq": 0, "clean_seq": 0}
             for sku in some
         ]
-        tx.execute(tx.insert(level).values(rows).on_conflict_do_nothing())
+        tx.execute(tx.insert(level).on_conflict_do_nothing(), rows)
 
 
 def late(tx: Transaction, connection: str, before: datetime) -> tuple[int, datetime | None]:
@@ -324,6 +324,40 @@ def lift_stops(tx: Transaction, connection: str) -> None:
     """Stops whose time is over."""
     over = (level.c.connection == connection, level.c.stopped_until <= tx.now)
     tx.execute(update(level).where(*over).values(stopped_until=None, stopped_why=""))
+
+
+def worst(tx: Transaction, limit: int) -> list[Row[Any]]:
+    """Levels that are not as they should be: held ones first, then what would not be shown, the longest waiting, orphans."""
+    rank = case(
+        (in_state("held"), 0),
+        (level.c.tries > 0, 1),
+        (level.c.waits_since.is_not(None), 2),
+        (in_state("orphan"), 4),
+        else_=3,
+    )
+    trouble = or_(level.c.waits_since.is_not(None), level.c.state.in_(("held", "orphan")), level.c.tries > 0)
+    rows = select(level).where(or_(trouble, level.c.stopped_until.is_not(None)))
+    return list(
+        tx.execute(rows.order_by(rank, level.c.waits_since, level.c.connection, level.c.sku).limit(limit)).all()
+    )
+
+
+def stand(tx: Transaction) -> list[Row[Any]]:
+    """(connection, state, SKUs, of which waiting): how many levels there are of each state."""
+    waiting = func.count(level.c.waits_since).label("waiting")
+    rows = select(level.c.connection, level.c.state, func.count().label("levels"), waiting)
+    return list(tx.execute(rows.group_by(level.c.connection, level.c.state).order_by(level.c.connection)).all())
+
+
+def stop(tx: Transaction, connection: str, place: str, sku: str, until: datetime, why: str) -> None:
+    """Nothing of a SKU is sold in a place until an instant."""
+    write(tx, connection, place, [{"sku": sku, "stopped_until": until, "stopped_why": why}])
+
+
+def held_skus(tx: Transaction, connection: str) -> list[tuple[str, str]]:
+    """(place, SKU) of what the brake holds."""
+    rows = select(level.c.place, level.c.sku).where(level.c.connection == connection, in_state("held"))
+    return [(row.place, row.sku) for row in tx.execute(rows.order_by(level.c.place, level.c.sku))]
 
 
 def of_sku(tx: Transaction, sku: str) -> list[Row[Any]]:

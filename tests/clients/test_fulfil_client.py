@@ -241,6 +241,7 @@ class Interrupted(FulfilClient):
         return super().call(*args, **terms)
 
 
+@pytest.mark.scenario("PLT-12")
 def test_all_of_1200_rows_are_read_once_though_rows_come_and_go_between_pages(tenant, live):
     for n in range(1_200):
         tenant.add_product(f"PAGE-{n:04}")

@@ -115,6 +115,7 @@ def test_an_order_that_is_an_exception_is_explained_by_it(stage: Stage) -> None:
 
 
 @pytest.mark.scenario("TIM-03")
+@pytest.mark.scenario("TIM-05")
 @pytest.mark.parametrize(("name", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-05-04", 24)])
 def test_a_business_day_is_as_long_as_the_tenants_clock_makes_it(stage: Stage, name: str, hours: int) -> None:
     (mapping,) = stage.world.connections()

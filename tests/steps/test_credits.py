@@ -1,0 +1,604 @@
+"""Money goes back: exactly one memo for every refund, equal part by part; nothing is credited that was not paid back."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from stage import Stage
+from steps.back import (
+    all_memos,
+    by_hand,
+    cases_of,
+    come_back,
+    credited,
+    dead,
+    effect_of,
+    follow,
+    in_fulfil,
+    memos,
+    money_row,
+    money_rows,
+    row_of,
+    send_back,
+    sold,
+    stand,
+    the_case,
+    with_rule,
+)
+from steps.conftest import OpenStage
+from steps.looking import TEXT, book, run_feed, without
+from steps.parcels import bought
+
+from integration import aftersales
+from integration.domain.order import Key
+from integration.sandbox.centra_orders import BasketLine, VoucherUse
+from integration.store import ledger, proofs
+
+
+def paid_back(stage: Stage, number: str, amount: str, note: str = "goodwill") -> None:
+    """Money without goods, and it has settled."""
+    stage.centra.refund(int(number), Decimal(amount), note)
+    stage.clock.sleep(10)
+
+
+def refund_return(stage: Stage, made: str) -> None:
+    stage.centra.refund_return(int(made))
+    stage.clock.sleep(10)
+
+
+def at_the_provider(stage: Stage, number: str, kind: str, amount: str) -> None:
+    """Money that moved without Centra's doing and stands in its history; nobody is told."""
+    order = stage.centra.book.find(int(number))
+    with stage.centra.guard:
+        stage.centra.book.payments.entry(order, kind, "SUCCESS", Decimal(amount))
+        stage.centra.book.note(order, f"{kind} {amount}")
+
+
+def fail(stage: Stage, number: str) -> None:
+    """The provider takes back what it said of an order's refunds."""
+    order = stage.centra.book.find(int(number))
+    with stage.centra.guard:
+        for entry in order.payments:
+            if entry.entry_type.startswith("REFUND"):
+                entry.status = "FAILED"
+        stage.centra.book.note(order, "refund failed")
+    stage.clock.sleep(60)
+
+
+def proof_of(stage: Stage, row: Any) -> str:
+    with stage.store.read() as tx:
+        return str(proofs.latest(tx, row.id).document)
+
+
+def test_the_refund_of_a_return_is_one_memo_of_its_lines_at_the_rate_of_the_sale(stage: Stage) -> None:
+    number = sold(stage, 2)
+    made = send_back(stage, number)
+    follow(stage)
+    refund_return(stage, made)
+    follow(stage)
+    memo = credited(stage, money_row(stage, number), "18.00")
+    (line,) = memo["lines"]
+    assert (line[0], line[1]) == (stage.sku(), -1.0)
+    assert money_row(stage, number).return_number == made
+    assert memo["sales"] or memo["reference"]
+    assert '"line' in proof_of(stage, money_row(stage, number))
+
+
+@pytest.mark.scenario("CRN-02")
+def test_a_lost_parcel_is_paid_back_in_full_and_moves_no_stock(stage: Stage) -> None:
+    number = sold(stage, 2)
+    before = in_fulfil(stage), in_fulfil(stage, figure="on_hand")
+    paid_back(stage, number, "40.95", "lost parcel")
+    follow(stage)
+    credited(stage, money_row(stage, number), "40.95")
+    assert (in_fulfil(stage), in_fulfil(stage, figure="on_hand")) == before
+    assert stage.fulfil.books()["returns"] == []
+
+
+@pytest.mark.scenario("CRN-03")
+def test_an_amount_without_lines_is_goodwill_on_its_account_with_its_countrys_tax_and_never_all_lines(
+    stage: Stage,
+) -> None:
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    memo = credited(stage, money_row(stage, number), "6.00")
+    (line,) = memo["lines"]
+    assert (line[0], line[1], Decimal(memo["untaxed"]), Decimal(memo["tax"])) == (None, -1.0, Decimal(-5), Decimal(-1))
+
+
+@pytest.mark.scenario("CRN-03")
+def test_shipping_comes_back_only_where_the_return_says_so(stage: Stage) -> None:
+    number = sold(stage, 2)
+    without_shipping, with_shipping = send_back(stage, number), send_back(stage, number, shipping=Decimal("4.95"))
+    follow(stage)
+    for made in (without_shipping, with_shipping):
+        refund_return(stage, made)
+    follow(stage)
+    first, second = money_rows(stage, number)
+    credited(stage, first, "18.00")
+    memo = credited(stage, second, "22.95")
+    assert [line[0] for line in memo["lines"]] == [stage.sku(), None]
+
+
+def test_a_return_fee_lowers_the_memo(stage: Stage) -> None:
+    number = sold(stage, 2)
+    made = send_back(stage, number, return_cost=Decimal("3.00"))
+    follow(stage)
+    refund_return(stage, made)
+    follow(stage)
+    memo = credited(stage, money_row(stage, number), "15.00")
+    assert sorted(line[1] for line in memo["lines"]) == [-1.0, 1.0]
+
+
+@pytest.mark.scenario("CRN-16")
+@pytest.mark.scenario("CRN-03")
+def test_goodwill_in_a_country_without_a_rate_waits_for_the_mapping_and_guesses_nothing(stage: Stage) -> None:
+    head, mark, rest = TEXT.partition("[credit.goodwill_tax]")
+    stage.apply(head + mark + without("GB", text=rest))
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    case = dead(stage, money_row(stage, number), "ORDER_TAX_UNMAPPED")
+    assert "credit.goodwill_tax" in case.message
+    assert all_memos(stage) == []
+    stage.apply(TEXT)
+    run_feed(stage, "release", "fulfil")
+    follow(stage)
+    credited(stage, money_row(stage, number), "6.00")
+
+
+@pytest.mark.scenario("CRN-04")
+def test_three_partial_refunds_of_a_line_are_three_memos_and_the_pennies_add_up(stage: Stage) -> None:
+    number = sold(stage, 3, vouchers=[VoucherUse("STAFF333")])
+    for _ in range(3):
+        made = send_back(stage, number)
+        follow(stage, times=2)
+        refund_return(stage, made)
+    follow(stage)
+    follow(stage)
+    rows = money_rows(stage, number)
+    assert [row.state for row in rows] == ["proven"] * 3, [row.reason for row in rows]
+    assert sum(row.total_minor for row in rows) == sum(each["amount"] for each in book(stage, number)["refunds"])
+    assert sum(Decimal(memo["total"]) for memo in all_memos(stage)) == -sum(Decimal(r.total_minor) for r in rows) / 100
+
+
+@pytest.mark.scenario("CRN-06")
+def test_an_order_paid_by_gift_card_and_card_gives_back_the_card_as_money_and_the_rest_as_a_voucher(
+    stage: Stage,
+) -> None:
+    number = sold(stage, 2, vouchers=[VoucherUse("GIFTCARD", Decimal(10))])
+    made = send_back(stage, number, {0: 2})
+    follow(stage)
+    refund_return(stage, made)
+    follow(stage)
+    row = money_row(stage, number)
+    money = Decimal(book(stage, number)["refunds"][0]["amount"]) / 100
+    memo = credited(stage, row, str(money))
+    assert money < Decimal("36.00")
+    goods = [line for line in memo["lines"] if line[0]]
+    card = [line for line in memo["lines"] if not line[0]]
+    assert sum(Decimal(line[3]) + Decimal(line[4]) for line in goods) == Decimal("-36.00")
+    assert [Decimal(line[4]) for line in card] == [Decimal(0)]  # a liability: no tax comes back with it
+
+
+@pytest.mark.scenario("CRN-08")
+def test_a_closed_period_is_a_case_and_the_memo_is_posted_when_it_is_opened_again(stages: OpenStage) -> None:
+    from integration import casework
+
+    stage = stages()
+    number = sold(stage, 2)
+    stage.fulfil.switches.change({"closed_until": "2026-05-31"})
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    case = dead(stage, money_row(stage, number), "CREDIT_PERIOD_CLOSED")
+    assert [memo["state"] for memo in memos(stage, money_row(stage, number).number)] == ["draft"]
+    stage.fulfil.switches.change({"closed_until": ""})
+    casework.replay(stage.world, [case.id], "ann")
+    follow(stage)
+    credited(stage, money_row(stage, number), "6.00")
+
+
+@pytest.mark.scenario("CRN-08")
+def test_a_memo_that_finance_moves_into_the_open_period_is_found_and_proved(stages: OpenStage) -> None:
+    stage = stages()
+    number = sold(stage, 2)
+    stage.fulfil.switches.change({"closed_until": "2026-05-31"})
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    (draft,) = memos(stage, money_row(stage, number).number)
+    client = stage.world.erp("fulfil").client
+    stage.clock.sleep(2)
+    client.call("account.invoice", "write", [[draft["id"]], {"invoice_date": date(2026, 6, 1)}], lane="x", writes=True)
+    by_hand(stage, "account.invoice", draft["id"], "post")
+    stage.clock.sleep(300)
+    follow(stage, times=4)
+    credited(stage, money_row(stage, number), "6.00")
+
+
+@pytest.mark.scenario("CRN-09")
+@pytest.mark.parametrize(("market", "country"), [(5, "JP"), (6, "KW"), (4, "US"), (3, "SE"), (2, "DE")])
+def test_a_memo_is_in_the_orders_currency_to_its_own_minor_unit(stage: Stage, market: int, country: str) -> None:
+    lines = [BasketLine("LS107NVM", 3), BasketLine("FD402NVS", 1)]
+    number = bought_and_sold(stage, lines, market_id=market, country=country)
+    made = str(stage.centra.return_items(int(number), {"LS107NVM": 1})[0])
+    follow(stage)
+    refund_return(stage, made)
+    follow(stage)
+    row = money_row(stage, number)
+    (paid,) = book(stage, number)["refunds"]
+    assert (row.state, row.total_minor, row.currency) == ("proven", paid["amount"], book(stage, number)["currency"])
+    (memo,) = memos(stage, row.number)
+    assert memo["currency"] == row.currency
+
+
+def bought_and_sold(stage: Stage, lines: list[BasketLine], **terms: object) -> str:
+    from steps.parcels import shipped
+
+    number = stage.order(lines=lines, **terms)
+    stage.hint(number)
+    stage.work()
+    assert stage.row(number).state == "proven", stage.row(number).reason
+    stage.clock.sleep(2)
+    shipped(stage, number)
+    stage.clock.sleep(10)
+    follow(stage)
+    return number
+
+
+# ------------------------------------------------------------------------------------- what must not be credited
+
+
+@pytest.mark.scenario("CRN-10")
+def test_the_same_money_paid_back_twice_stops_the_second_memo_with_the_arithmetic(stage: Stage) -> None:
+    number = sold(stage, 2)
+    made = send_back(stage, number, {0: 2}, shipping=Decimal("4.95"))
+    follow(stage)
+    refund_return(stage, made)
+    follow(stage)
+    credited(stage, money_row(stage, number), "40.95")
+    at_the_provider(stage, number, "REFUND", "40.95")  # its own desk never asks Centra how much is left
+    stage.hint(number)
+    stage.work()
+    follow(stage)
+    first, second = money_rows(stage, number)
+    case = dead(stage, second, "REFUND_EXCEEDS")
+    assert "81.90 GBP has been refunded in 2 refund(s), 40.95 GBP was captured" in case.message
+    assert (first.state, len(all_memos(stage))) == ("proven", 1)
+
+
+@pytest.mark.scenario("CRN-15")
+def test_an_order_cancelled_before_it_shipped_credits_nothing_though_its_money_had_been_taken(stage: Stage) -> None:
+    number = bought(stage, 2)
+    stage.centra.cancel(int(number))
+    stage.hint(number)
+    stage.work()
+    stage.sweep(3)
+    assert stage.row(number).state == "cancelled", stage.row(number).reason
+    for kind in ("CAPTURE", "REFUND"):  # the capture had been on its way
+        at_the_provider(stage, number, kind, "40.95")
+    stage.hint(number)
+    stage.work()
+    follow(stage)
+    row = money_row(stage, number)
+    assert (row.state, all_memos(stage)) == ("observed", [])
+    assert "was cancelled before anything was shipped or invoiced" in row.reason
+
+
+@pytest.mark.scenario("RET-06")
+def test_a_return_without_a_refund_credits_nothing(stage: Stage) -> None:
+    number = sold(stage, 2)
+    made = send_back(stage, number)
+    follow(stage)
+    come_back(stage, made)
+    stage.sweep(10, every=600)
+    assert (money_rows(stage, number), all_memos(stage)) == ([], [])
+
+
+def test_a_pending_refund_waits_and_is_a_case_after_its_promise_and_then_is_credited(stages: OpenStage) -> None:
+    stage = stages()
+    number = sold(stage, 2)
+    stage.centra.switches.capture_settles_after = timedelta(days=6).total_seconds()
+    stage.centra.refund(int(number), Decimal("6.00"), "slow provider")
+    follow(stage)
+    row = money_row(stage, number)
+    assert (row.state, row.source_status, all_memos(stage)) == ("held", "pending", [])
+    stage.clock.sleep(timedelta(days=5, hours=1).total_seconds())
+    stage.sweep(2)
+    the_case(stage, money_row(stage, number), "REFUND_PENDING")
+    assert money_row(stage, number).state == "held"
+    stage.clock.sleep(timedelta(days=1).total_seconds())
+    stage.sweep(4)
+    credited(stage, money_row(stage, number), "6.00")
+
+
+def test_a_refund_that_fails_before_its_memo_is_only_observed(stage: Stage) -> None:
+    number = sold(stage, 2)
+    stage.centra.faults.plan("settlement-fails", operation="settlement")
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    row = money_row(stage, number)
+    assert (row.state, row.source_status, all_memos(stage)) == ("observed", "failed", [])
+
+
+@pytest.mark.scenario("CRN-12")
+def test_a_refund_that_fails_after_its_memo_is_reversing_work_that_names_the_memo(stage: Stage) -> None:
+    row = reversed_after_memo(stage)
+    case = dead(stage, row, "CREDIT_REVERSAL")
+    (memo,) = memos(stage, row.number)
+    assert memo["number"] in case.message
+    assert memo["state"] == "posted"  # nothing is deleted, and nothing reversed by itself
+    stage.clock.sleep(2)
+    by_hand(stage, "account.invoice", memo["id"], "cancel")
+    stage.clock.sleep(300)
+    follow(stage, times=4)
+    assert row_of(stage, "refund", row.number).state == "cancelled"
+    assert stage.open_cases() == []
+
+
+def reversed_after_memo(stage: Stage) -> Any:
+    """A refund that was settled and credited, and that its provider then takes back."""
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    credited(stage, money_row(stage, number), "6.00")
+    fail(stage, number)
+    stage.hint(number)
+    stage.work()
+    follow(stage)
+    return money_row(stage, number)
+
+
+# -------------------------------------------------------------------------------------- orders that are not there
+
+
+def test_a_refund_of_an_order_that_is_not_proven_waits_for_it_and_is_a_case_after_a_while(stage: Stage) -> None:
+    number = sold(stage, 2)
+    done = stage.row(number).done_at
+    order = Key("brand", "order", number)
+    stand(stage, order, state="dead", done_at=None)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    row = money_row(stage, number)
+    assert (row.state, row.order_number) == ("held", number)
+    assert row.reason.startswith(f"waits: order {number} is not proven in the ERP yet")
+    stage.clock.sleep(timedelta(hours=5).total_seconds())
+    stage.sweep(2)
+    the_case(stage, money_row(stage, number), "CREDIT_WAITS_FOR_ORDER")
+    stand(stage, order, state="proven", done_at=done)
+    stage.clock.sleep(1000)
+    stage.sweep(4)
+    credited(stage, money_row(stage, number), "6.00")
+
+
+def test_an_order_that_a_person_closed_is_credited_by_a_person(stage: Stage) -> None:
+    number = sold(stage, 2)
+    stand(stage, Key("brand", "order", number), state="seen")
+    with stage.store.write() as tx:
+        tx.connection.exec_driver_sql(
+            "DROP TRIGGER job_erp_ref_once" + (" ON job" if stage.store.engine.dialect.name == "postgresql" else "")
+        )
+    stand(stage, Key("brand", "order", number), state="closed", erp_ref=None, reason="entered by hand as SO99")
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    case = dead(stage, money_row(stage, number), "CREDIT_MISSING")
+    assert "entered by hand as SO99" in case.message
+    assert "goodwill 6.00 GBP; total 6.00 GBP" in case.message
+
+
+# ------------------------------------------------------------------------------------------------- by hand
+
+
+def keyed(stage: Stage, row: Any, amount: str, tax: str) -> int:
+    """A memo as a person keys it in the ERP, with our reference; posted."""
+    client = stage.world.erp("fulfil").client
+    (sale,) = client.search_read(
+        "sale.sale", [["id", "=", stage.sales(row.order_number)[0]["id"]]], ("party",), lane="x"
+    )
+    (rate,) = client.search_read("account.tax", [["name", "=", "UK VAT Standard"]], ("name",), lane="x")
+    line = {
+        "type": "line",
+        "description": "Goodwill",
+        "note": "goodwill",
+        "quantity": -1,
+        "unit_price": Decimal(amount),
+    }
+    line |= {"taxes": [["add", [rate["id"]]]], "tax_amount": -Decimal(tax)}
+    words = {"type": "out", "party": sale["party"], "reference": f"refund-{row.number}", "lines": [["create", [line]]]}
+    currency = next(client.search_read("currency.currency", [["code", "=", "GBP"]], ("code",), lane="x"))
+    made = client.call("account.invoice", "create", [[words | {"currency": currency["id"]}]], lane="x", writes=True)
+    by_hand(stage, "account.invoice", made[0] if isinstance(made, list) else made, "post")
+    return int(made[0] if isinstance(made, list) else made)
+
+
+def on_the_work_list(stage: Stage) -> tuple[str, Any]:
+    stage.apply(with_rule("credit", 'strategy = "off"'))
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    row = money_row(stage, number)
+    case = dead(stage, row, "CREDIT_MISSING")
+    sale = stage.sales(number)[0]["id"]
+    assert f"under the reference refund-{row.number}, against sales order {sale}" in case.message
+    assert case.message.endswith("goodwill 6.00 GBP; total 6.00 GBP")
+    assert all_memos(stage) == []
+    return number, row
+
+
+def test_with_memos_off_the_case_says_every_part_and_closes_when_an_equal_memo_is_there(stage: Stage) -> None:
+    number, row = on_the_work_list(stage)
+    keyed(stage, row, "5.00", "1.00")
+    follow(stage, times=4)
+    credited(stage, money_row(stage, number), "6.00")
+
+
+def test_a_memo_keyed_wrong_is_a_mismatch_that_names_the_part(stage: Stage) -> None:
+    number, row = on_the_work_list(stage)
+    keyed(stage, row, "5.01", "1.00")
+    follow(stage, times=4)
+    case = dead(stage, money_row(stage, number), "CREDIT_MISMATCH")
+    assert "goodwill net: we have 5.00 GBP, they have 5.01 GBP" in case.message
+
+
+# --------------------------------------------------------------------------------- what the ERP did afterwards
+
+
+@pytest.mark.scenario("CRN-17")
+def test_a_memo_in_the_erp_that_no_refund_explains_is_financess_and_pays_nobody(stage: Stage) -> None:
+    number = sold(stage, 2)
+    client = stage.world.erp("fulfil").client
+    sale = stage.sales(number)[0]["id"]
+    invoices = [i["id"] for i in stage.fulfil.books()["invoices"] if sale in i["sales"]]
+    for id in invoices:
+        by_hand(stage, "account.invoice", id, "post")
+    before = book(stage, number)["payments"]
+    session, *_ = client._put(
+        "/api/v2/wizard/account.invoice.credit/create", [{"active_ids": invoices}], "x", lane="finance", writes=True
+    )
+    args = [session, {"start": {"with_refund": False}}, "credit", {}]
+    client._put("/api/v2/wizard/account.invoice.credit/execute", args, "x", lane="finance", writes=True)
+    follow(stage)
+    (case,) = stage.open_cases()
+    assert case.type == "CREDIT_WITHOUT_REFUND"
+    assert f"credits order {number}, and no refund of Centra's explains it" in case.message
+    assert book(stage, number)["payments"] == before
+    follow(stage)
+    assert len(stage.open_cases()) == 1
+
+
+def test_a_memo_that_somebody_cancels_after_it_was_proved_is_missing_again(stage: Stage) -> None:
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    memo = credited(stage, money_row(stage, number), "6.00")
+    stage.clock.sleep(2)
+    by_hand(stage, "account.invoice", memo["id"], "cancel")
+    follow(stage)
+    case = dead(stage, money_row(stage, number), "CREDIT_MISSING")
+    assert f"{memo['number']} was cancelled in the ERP" in case.message
+    keyed(stage, money_row(stage, number), "5.00", "1.00")
+    stage.clock.sleep(60)
+    follow(stage, times=4)
+    again = money_row(stage, number)
+    assert (again.state, again.erp_ref) == ("proven", str(memo["id"]))  # the first answer is on record for good
+
+
+def test_two_memos_for_one_refund_are_a_case(stage: Stage) -> None:
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    credited(stage, money_row(stage, number), "6.00")
+    keyed(stage, money_row(stage, number), "5.00", "1.00")
+    stage.clock.sleep(60)
+    follow(stage, times=4)
+    dead(stage, money_row(stage, number), "EFFECT_DUPLICATE_SUSPECT")
+
+
+def test_a_memo_that_fulfil_recalculates_is_not_posted(stage: Stage) -> None:
+    number = sold(stage, 2)
+    stage.fulfil.faults.plan("recalculated", operation="create_invoice")
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    dead(stage, money_row(stage, number), "CREDIT_MISMATCH")
+    assert all(memo["state"] != "posted" for memo in all_memos(stage))
+
+
+# ------------------------------------------------------------------------------------- how it is learnt of
+
+
+def test_a_refund_on_an_order_that_is_over_and_of_which_nobody_tells_is_found_by_the_sweep(stage: Stage) -> None:
+    number = sold(stage, 2)
+    stage.sweep(3, every=600)
+    at_the_provider(stage, number, "REFUND", "6.00")
+    run_feed(stage, "refunds")
+    assert money_rows(stage, number) == []
+    run_feed(stage, "old_refunds")
+    stage.sweep(4)
+    credited(stage, money_row(stage, number), "6.00")
+
+
+def test_the_sweep_goes_round_and_round_a_page_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aftersales, "PAGE", 1)
+    monkeypatch.setattr(aftersales, "PAGES", 1)
+    numbers = [sold(stage, 1) for _ in range(3)]
+    asked: list[str] = []
+    real = stage.world.storefronts["brand"].refunds
+    monkeypatch.setattr(stage.world.storefronts["brand"], "refunds", lambda told: asked.extend(told) or real(told))
+    for _ in range(5):
+        run_feed(stage, "old_refunds")
+    assert asked[:3] == numbers
+    assert asked[3:] == numbers[: len(asked) - 3]
+
+
+def test_a_refund_told_of_twice_is_one_memo(stage: Stage) -> None:
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    row = money_row(stage, number)
+    ledger.mark(stage.store, [Key("brand", "refund", row.number)], "operator")
+    follow(stage)
+    credited(stage, money_row(stage, number), "6.00")
+    assert len(all_memos(stage)) == 1
+
+
+def test_a_memo_that_is_late_and_nobodys_case_becomes_one(stage: Stage) -> None:
+    number = sold(stage, 2)
+    stage.fulfil.faults.plan("unavailable", "create_invoice", times=1000)
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    stand(stage, Key("brand", "refund", money_row(stage, number).number), state="ready", attempts=0)
+    stage.clock.sleep(timedelta(hours=25).total_seconds())
+    run_feed(stage, "uncredited", "fulfil")
+    (case,) = cases_of(stage, money_row(stage, number))
+    assert case.type == "CREDIT_MISSING"
+    assert "for too long" in case.cause
+
+
+def test_an_order_whose_refunds_are_not_readable_is_a_case_of_that_order(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = sold(stage, 2)
+    monkeypatch.setattr(stage.world.storefronts["brand"], "refunds", lambda told: {})
+    run_feed(stage, "old_refunds")
+    (case,) = stage.open_cases()
+    assert (case.type, case.number, case.cause) == ("SCHEMA_CHANGE", number, "centra:refunds")
+
+
+# ------------------------------------------------------------------------------------------------- in doubt
+
+
+@pytest.mark.parametrize("fault", ["timeout-after", "error-after", "drop-after"])
+def test_a_memo_that_fulfil_made_without_saying_so_is_not_made_twice(stage: Stage, fault: str) -> None:
+    number = sold(stage, 2)
+    stage.fulfil.faults.plan(fault, operation="create_invoice")
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    stage.sweep(12, every=60)
+    credited(stage, money_row(stage, number), "6.00")
+    assert len(all_memos(stage)) == 1
+    assert stage.fulfil.faults.fired[fault] == 1
+
+
+@pytest.mark.parametrize("fault", ["timeout-before", "html"])
+def test_a_memo_that_never_arrived_is_made_after_the_waiting_time(stage: Stage, fault: str) -> None:
+    number = sold(stage, 2)
+    stage.fulfil.faults.plan(fault, operation="create_invoice")
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    assert effect_of(stage, money_row(stage, number), "credit memo").state == "unknown"
+    stage.sweep(12, every=60)
+    credited(stage, money_row(stage, number), "6.00")
+    assert len(all_memos(stage)) == 1
+
+
+@pytest.mark.scenario("CRN-12")
+def test_a_refund_that_fails_while_its_memo_is_in_doubt_gets_none_if_there_is_none(stage: Stage) -> None:
+    number = sold(stage, 2)
+    stage.fulfil.faults.plan("timeout-before", operation="create_invoice")
+    paid_back(stage, number, "6.00")
+    follow(stage)
+    fail(stage, number)
+    stage.sweep(16, every=60)
+    row = money_row(stage, number)
+    assert (row.state, all_memos(stage)) == ("observed", []), row.reason

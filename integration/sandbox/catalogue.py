@@ -10,12 +10,12 @@ from decimal import Decimal
 from functools import cache
 
 from integration.sandbox.currencies import BASE_CURRENCY, BASE_RATES, CURRENCY_IDS, DECIMALS, in_every_currency
-from integration.sandbox.goods import ERP_SKUS, GOODS, UNKNOWN_SKUS, Good, goods_by_size_id
+from integration.sandbox.goods import ERP_SKUS, GOODS, SYNTHETIC, UNKNOWN_SKUS, Good, goods_by_size_id
 
 __all__ = [
     "BASE_CURRENCY", "BASE_RATES", "CENTRA_WAREHOUSES", "COUNTRIES", "CURRENCY_IDS", "DECIMALS", "ERP_SKUS",
     "FULFIL_CARRIER_SERVICES", "FULFIL_CHANNELS", "FULFIL_GATEWAYS", "FULFIL_TAXES", "FULFIL_WAREHOUSES", "GOODS",
-    "MARKETS", "OPENING_STOCK", "PAYMENT_METHODS", "SHIPPING_OPTIONS", "STORES", "UNKNOWN_SKUS", "UNMAPPED_MARKET",
+    "MARKETS", "OPENING_STOCK", "PAYMENT_METHODS", "SHIPPING_OPTIONS", "STORES", "SYNTHETIC", "UNKNOWN_SKUS", "UNMAPPED_MARKET",
     "UNMAPPED_SERVICE", "VOUCHERS", "WAREHOUSE_OF_MARKET", "CentraWarehouse", "Country", "FulfilCarrierService", "FulfilChannel",
     "FulfilTax", "FulfilWarehouse", "Good", "Market", "PaymentMethod", "ShippingOption", "Store", "Voucher",
     "goods_by_size_id", "market_of_country", "shipping_options_of", "voucher_amount",

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,7 +83,7 @@ class Queries:
             "pricelists": lambda _, a: self._of_store(PRICELIST_SHAPES, a),
             "countries": lambda _, a: [country_shape(code) for code in COUNTRIES],
             "currencies": self.currencies,
-            "warehouses": lambda _, a: self._page(_picked(self.shapes.warehouses.values(), a), a),
+            "warehouses": lambda _, a: self._page(_picked(self.shapes.warehouses, a), a),
             "allocationRules": lambda _, a: list(RULE_SHAPES.values()),
             "events": self.event_list,
             "eventListeners": self.event_listeners,
@@ -210,7 +210,7 @@ class Queries:
 
     def product_sizes(self, _: Any, arguments: Arguments) -> list[Shape]:
         where = arguments.get("where") or {}
-        found = _picked(self.shapes.sizes.values(), arguments)
+        found = _picked(self.shapes.sizes, arguments)
         for name in ("EAN", "UPC"):
             if name in where:
                 found = [size for size in found if _matches(size[name], where[name])]
@@ -333,7 +333,7 @@ class Queries:
             raise GraphQLError(str(error)) from None
 
     def _products(self, where: Mapping[str, Any]) -> list[Shape]:
-        found = _picked(self.shapes.products.values(), {"where": where})
+        found = _picked(self.shapes.products, {"where": where})
         if "status" in where:
             found = [product for product in found if product["status"] in where["status"]]
         if "updatedAt" in where:
@@ -342,7 +342,7 @@ class Queries:
 
     def _of_store(self, shapes: Mapping[int, Shape], arguments: Arguments) -> list[Shape]:
         wanted = (arguments.get("where") or {}).get("storeId")
-        found = [s for s in _picked(shapes.values(), arguments) if wanted in (None, s["store"]["id"])]
+        found = [s for s in _picked(shapes, arguments) if wanted in (None, s["store"]["id"])]
         return self._page([s for s in found if self.store_id in (None, s["store"]["id"])], arguments)
 
     def _limit(self, asked: int | None) -> int:
@@ -381,10 +381,11 @@ def _matches(text: str | None, wanted: Mapping[str, str]) -> bool:
     return (equals is None or here == equals.lower()) and (contains is None or contains.lower() in here)
 
 
-def _picked(shapes: Iterable[Shape], arguments: Arguments) -> list[Shape]:
+def _picked(shapes: Mapping[int, Shape], arguments: Arguments) -> list[Shape]:
     """By `where.id` and `where.name`, sorted by id where asked."""
     where = arguments.get("where") or {}
-    found = [s for s in shapes if where.get("id") is None or s["id"] in where["id"]]
+    ids = where.get("id")
+    found = list(shapes.values()) if ids is None else [shapes[id] for id in sorted(set(ids)) if id in shapes]
     if where.get("name") is not None:
         found = [s for s in found if _matches(s["name"], where["name"])]
     if "id_DESC" in (arguments.get("sort") or ()):

@@ -49,7 +49,7 @@ _MODELS = {
     " quantity_on_hand=",
     "sale.channel": "name !code source active company>company.company warehouse>stock.location"
     " currency>currency.currency timezone invoice_method shipment_method shipping_carriers<sale.channel.carrier:channel",
-    "product.template": "name type active products<product.product:template",
+    "product.template": "!name type active products<product.product:template",
     "product.product": "!template>product.template !code variant_name upc type list_price active salable"
     " boms*production.bom quantity_on_hand= quantity_available= quantity_buildable= last_stock_change=",
     "production.bom": "name active inputs<production.bom.input:bom outputs<production.bom.output:bom",

@@ -28,7 +28,7 @@ def fill(records: Records) -> None:
         records.insert("payment_gateway.gateway", {"name": code.replace("_", " ").title(), "code": code})
     _places(records)
     _carriers(records)
-    for sku in catalogue.ERP_SKUS:
+    for sku in (*catalogue.ERP_SKUS, *catalogue.SYNTHETIC):
         good = catalogue.GOODS[sku]
         name = f"{good.product_name} {good.variant_name} {good.size_name}"
         product(records, sku, name, good.product_name, good.ean, good.prices[catalogue.BASE_CURRENCY])
@@ -54,7 +54,7 @@ def product(
 ) -> Row:
     """A variant with that code; its template is made when no other variant made it before."""
     title = template or name
-    known = [row for row in records.rows["product.template"].values() if row["name"] == title]
+    known = records.find("product.template", "name", title)
     parent = known[0] if known else records.insert("product.template", {"name": title, "type": "goods", "active": True})
     words = {"template": parent["id"], "code": sku, "variant_name": name, "upc": upc, "type": "goods"}
     return records.insert("product.product", words | {"list_price": price, "active": True, "salable": True})

@@ -44,7 +44,7 @@ class Stock:
     def __init__(self, records: Records, switches: FulfilSwitches) -> None:
         self._records, self._switches = records, switches
         goods = catalogue.GOODS
-        plain = [sku for sku in catalogue.ERP_SKUS if not goods[sku].is_bundle]
+        plain = [sku for sku in (*catalogue.ERP_SKUS, *catalogue.SYNTHETIC) if not goods[sku].is_bundle]
         self._opening = {records.find("product.product", "code", sku)[0]["id"] for sku in plain}
         self.changed: dict[int, None] = {}
         records.watchers["stock.move"] = lambda move: self.touch(move["product"])

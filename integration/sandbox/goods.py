@@ -1,4 +1,6 @@
-"""What the shops sell: about 110 sizes of 22 products, three bundles, and two SKUs the ERP has never heard of."""
+"""What the shops sell: about 110 sizes of 22 products, three bundles, two SKUs the ERP has never heard of, and what `grow`
+adds to them.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -117,6 +119,24 @@ UNKNOWN_SKUS: tuple[str, ...] = tuple(sku for sku in GOODS if sku.startswith("ZZ
 
 ERP_SKUS: tuple[str, ...] = tuple(sku for sku in GOODS if sku not in UNKNOWN_SKUS)
 """What the ERP knows, the bundles included (as products of their own)."""
+
+SYNTHETIC: list[str] = []
+"""SKUs that `grow` made; both systems know them, and no customer asks for them."""
+
+
+def grow(count: int) -> None:
+    """Add `count` plain SKUs, `SY000000` and so on, to every Centra and Fulfil that is made in this process from here on."""
+    for number in range(len(SYNTHETIC), len(SYNTHETIC) + count):
+        product, size = divmod(number, 3)
+        good = Good(
+            100_000 + product, 100_000 + product, 1_000_000 + number, f"SY{product:05d}", "", str(size),
+            f"Synthetic {product}", "Plain", str(size), "standard", _ean(1_000_000 + number), _PLAIN_PRICE,
+        )  # fmt: skip
+        GOODS[good.sku] = good
+        SYNTHETIC.append(good.sku)
+
+
+_PLAIN_PRICE = in_every_currency(Decimal("10.00"))
 
 
 @cache

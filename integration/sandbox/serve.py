@@ -18,7 +18,7 @@ from typing import Any, Self
 from waitress.channel import ClientDisconnected
 from waitress.server import create_server
 
-from integration.sandbox import catalogue
+from integration.sandbox import catalogue, goods
 from integration.sandbox.centra import DEFAULT_TOKEN, Centra
 from integration.sandbox.centra_customers import Customers
 from integration.sandbox.centra_orders import Order
@@ -119,6 +119,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--warehouse", type=float, metavar="SPEED", help="Fulfil's warehouse works, this much faster")
     parser.add_argument("--customers", type=float, metavar="SPEED", help="customers send goods back, this much faster")
     parser.add_argument("--scarce", type=int, default=0, help="SKUs of which Fulfil has no more than a dozen anywhere")
+    parser.add_argument("--skus", type=int, default=0, help="so many SKUs more, which both systems know")
     parser.add_argument(
         "--empty-shelves", action="store_true", help="Centra has no stock, sells none, and opens with some"
     )
@@ -187,6 +188,7 @@ def main(words: Sequence[str] | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    goods.grow(asked.skus)
     fulfil = Server(prepare_fulfil(asked, clock).app, clock, asked.fulfil_port).start()
     centra = Server(prepare(asked, clock).app, clock, asked.centra_port).start()
     ready = {

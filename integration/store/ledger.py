@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, or_, select, text, update
 
 from integration.domain.order import Key
 from integration.errors import LeaseLost
 from integration.store import Store, Transaction
-from integration.store.tables import arrival, attempt, job
+from integration.store.tables import OPEN_ROWS, arrival, attempt, job
 
 FINAL = ("observed", "proven", "cancelled", "closed")
 """States in which nothing is left to do until a new hint; `closed` was closed by a person and stays so."""
@@ -132,27 +132,31 @@ def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, rung: bool = F
         | known
         for k in unique
     ]
-    insert = tx.insert(job).values(rows)
+    insert = tx.insert(job)
     wakes = case((job.c.state == "held", None), else_=job.c.not_before)
     marked = tx.execute(
         insert.on_conflict_do_update(
             index_elements=["instance", "kind", "number"],
             set_={"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes, "rung_at": insert.excluded.rung_at},
-        ).returning(job.c.id)
+        ).returning(job.c.id),
+        rows,
     )
     came = [{"job_id": i, "source": source, "count": 1, "first_at": now, "last_at": now} for (i,) in marked]
-    note = tx.insert(arrival).values(came)
-    tx.execute(
-        note.on_conflict_do_update(
-            index_elements=["job_id", "source"], set_={"count": arrival.c.count + 1, "last_at": now}
-        )
+    note = tx.insert(arrival).on_conflict_do_update(
+        index_elements=["job_id", "source"], set_={"count": arrival.c.count + 1, "last_at": now}
     )
+    tx.execute(note, came)
     return unique
+
+
+_OPEN: Any = text(OPEN_ROWS)
 
 
 def _due(link: str, kind: str, now: datetime) -> ColumnElement[bool]:
     """Rows a link may claim now. A hint overrides the waiting time of a held row, never that of a failing one."""
     return and_(
+        _OPEN,
+        job.c.lane == LANE_OF[kind],
         job.c.kind == kind,
         LIVES[kind][link],
         or_(job.c.not_before.is_(None), job.c.not_before <= now),
@@ -203,7 +207,14 @@ def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
             func.count().filter(job.c.state.in_(before)),
             func.count().filter(job.c.state == "posted"),
             func.min(job.c.posted_at).filter(job.c.state == "posted"),
-        ).where(job.c.connection == own, job.c.kind == key.kind, job.c.state.in_((*before, "posted")), free)
+        ).where(
+            _OPEN,
+            job.c.lane == LANE_OF[key.kind],
+            job.c.kind == key.kind,
+            job.c.connection == own,
+            job.c.state.in_((*before, "posted")),
+            free,
+        )
         unposted, posted, oldest = tx.execute(counted).one()
         return bool(posted) and (not unposted or posted >= page or oldest is None or now - oldest >= patience)
 
@@ -260,7 +271,7 @@ def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_i
         | {"started_at": tx.now, "outcome": "open"}
         for row in rows
     ]
-    opened = tx.execute(tx.insert(attempt).values(begun).returning(attempt.c.job_id, attempt.c.id))
+    opened = tx.execute(tx.insert(attempt).returning(attempt.c.job_id, attempt.c.id), begun)
     return {int(row.job_id): int(row.id) for row in opened}
 
 
@@ -329,6 +340,7 @@ _LINK_OF = case(
 
 def _ringable(lane: str, now: datetime) -> list[ColumnElement[bool]]:
     return [
+        _OPEN,
         job.c.lane == lane,
         _due_of(kind for kind, its_lane in LANE_OF.items() if its_lane == lane),
         or_(job.c.not_before.is_(None), job.c.not_before <= now),
@@ -339,26 +351,29 @@ def _ringable(lane: str, now: datetime) -> list[ColumnElement[bool]]:
 def due(store: Store, *, lane: str, limit: int, rung_before: timedelta) -> list[tuple[Key, str]]:
     """Due rows of a lane that were not rung lately, oldest first, each with the link that is due; marks them rung.
 
-    At most `limit` rows are rung and unheard at any time.
+    At most `limit` rows are rung and unheard at any time. It looks before it locks: most sweeps find nothing to ring.
     """
     with store.read() as tx:
-        if not tx.scalar(select(exists().where(*_ringable(lane, tx.now)))):
+        if not _unrung(tx, lane, limit, rung_before, lock=False):
             return []
     with store.write("due") as tx:
-        now = tx.now
-        ringable = _ringable(lane, now)
-        unheard = job.c.rung_at > now - rung_before
-        in_flight = tx.scalar(select(func.count()).where(*ringable, unheard)) or 0
-        found = tx.execute(
-            select(job.c.id, job.c.instance, job.c.kind, job.c.number, _LINK_OF)
-            .where(*ringable, or_(job.c.rung_at.is_(None), ~unheard))
-            .order_by(job.c.id)
-            .limit(max(0, limit - in_flight))
-            .with_for_update(skip_locked=True)
-        ).all()
+        found = _unrung(tx, lane, limit, rung_before, lock=True)
         if found:
-            tx.execute(update(job).where(job.c.id.in_([row[0] for row in found])).values(rung_at=now))
+            tx.execute(update(job).where(job.c.id.in_([row[0] for row in found])).values(rung_at=tx.now))
         return [(Key(*row[1:4]), row[4]) for row in found]
+
+
+def _unrung(tx: Transaction, lane: str, limit: int, rung_before: timedelta, *, lock: bool) -> list[Any]:
+    """(id, instance, kind, number, link) of due rows that were not rung lately, as many as may be rung now."""
+    ringable = _ringable(lane, tx.now)
+    unheard = job.c.rung_at > tx.now - rung_before
+    in_flight = tx.scalar(select(func.count()).where(*ringable, unheard)) or 0
+    if in_flight >= limit:
+        return []
+    columns = select(job.c.id, job.c.instance, job.c.kind, job.c.number, _LINK_OF)
+    wanted = columns.where(*ringable, or_(job.c.rung_at.is_(None), ~unheard)).order_by(job.c.id)
+    wanted = wanted.limit(limit - in_flight)
+    return list(tx.execute(wanted.with_for_update(skip_locked=True) if lock else wanted).all())
 
 
 def restless(store: Store, instance: str, *, read_before: timedelta, limit: int) -> list[Key]:

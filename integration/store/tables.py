@@ -72,6 +72,15 @@ STATES = (
     *("cancelling", "cancelled", "dead", "closed"),
 )
 
+OPEN_ROWS = (
+    "(job.dirty_seq > job.clean_seq OR job.state IN "
+    "('held', 'ready', 'created', 'captured', 'posted', 'received', 'cancelling'))"
+)
+"""Rows that some link may claim, now or later: few beside all that is over, so what looks for work looks only there. Asked
+for in these very words, or a database does not recognise its index.
+"""
+_OPEN = text(OPEN_ROWS.replace("job.", ""))
+
 job = Table(
     "job",
     metadata,
@@ -117,7 +126,9 @@ job = Table(
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("instance", "kind", "number"),
     CheckConstraint(f"state in {STATES}", name="state"),
-    Index("ix_job_due", "lane", "state", "not_before"),
+    Index("ix_job_open", "lane", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_job_open_state", "lane", "state", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_job_open_rung_at", "lane", "rung_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_job_order_number", "instance", "order_number"),
     Index("ix_job_return_number", "instance", "return_number"),
     Index("ix_job_changed_at", "instance", "changed_at"),
@@ -365,6 +376,7 @@ level = Table(
     Column("stopped_why", String(255), nullable=False, server_default=""),
     CheckConstraint(f"state in {LEVEL_STATES}", name="state"),
     Index("ix_level_urgency", "connection", "urgency"),
+    Index("ix_level_sku", "connection", "sku"),
     Index("ix_level_state", "connection", "state"),
     Index("ix_level_pushed_at", "connection", "pushed_at"),
     Index("ix_level_waits_since", "connection", "waits_since"),

@@ -4,16 +4,17 @@ Load goes to this machine only and ends by itself. `--json` prints the rows as a
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import priority
+from rows import Row, at_percent, printed
 
 from integration.store import Store, counts
 from integration.wiring import SystemClock
@@ -33,18 +34,6 @@ UNLIMITED = {"LOCKSTEP_BRAND_PLAN": "unlimited", "LOCKSTEP_FULFIL_REQUESTS_PER_S
 LINE = ("orders", "lanes", "sweep")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured figure. `held` is None where there is no target."""
-
-    name: str
-    value: float
-    unit: str
-    target: str
-    held: bool | None
-    how: str
-
-
 def main() -> None:
     words = argparse.ArgumentParser(prog="bench", description=__doc__)
     words.add_argument("--json", action="store_true", help="print the rows as JSON")
@@ -56,21 +45,7 @@ def main() -> None:
         began = time.monotonic()
         rows += MEASURES[name]()
         sys.stderr.write(f"{name}: {time.monotonic() - began:.0f} s\n")
-    if asked.json:
-        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    else:
-        _print(rows)
-
-
-def _print(rows: list[Row]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("figure", "value", "unit", "target", "held", "how")
-    for row in rows:
-        held = "" if row.held is None else "yes" if row.held else "NO"
-        table.add_row(row.name, f"{row.value:g}", row.unit, row.target, held, row.how)
-    Console(width=150).print(table)
+    printed(rows, as_json=asked.json)
 
 
 def throughput() -> list[Row]:
@@ -207,10 +182,9 @@ def latency() -> list[Row]:
 
 
 def _percentiles(name: str, seconds: list[float], how: str, p95: str = "") -> list[Row]:
-    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     rows = []
     for percent in (50, 95, 99):
-        value = round(cuts[percent - 1], 3)
+        value = round(at_percent(percent, seconds), 3)
         target = p95 if percent == 95 else ""
         rows.append(Row(f"{name}, p{percent}", value, "s", target, value < 1 if target else None, how))
     return rows
@@ -232,6 +206,7 @@ MEASURES: dict[str, Callable[[], list[Any]]] = {
     "calls": calls,
     "latency": latency,
     "start": start_up,
+    "priority": priority.measure,
 }
 
 if __name__ == "__main__":

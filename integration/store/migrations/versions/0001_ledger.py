@@ -157,8 +157,43 @@ def upgrade() -> None:
         sa.UniqueConstraint("instance", "kind", "number", name=op.f("uq_job_instance_kind_number")),
     )
     op.create_index("ix_job_changed_at", "job", ["instance", "changed_at"], unique=False)
-    op.create_index("ix_job_due", "job", ["lane", "state", "not_before"], unique=False)
     op.create_index("ix_job_occurred_at", "job", ["connection", "kind", "occurred_at"], unique=False)
+    op.create_index(
+        "ix_job_open",
+        "job",
+        ["lane", "id"],
+        unique=False,
+        sqlite_where=sa.text(
+            "(dirty_seq > clean_seq OR state IN ('held', 'ready', 'created', 'captured', 'posted', 'received', 'cancelling'))"
+        ),
+        postgresql_where=sa.text(
+            "(dirty_seq > clean_seq OR state IN ('held', 'ready', 'created', 'captured', 'posted', 'received', 'cancelling'))"
+        ),
+    )
+    op.create_index(
+        "ix_job_open_rung_at",
+        "job",
+        ["lane", "rung_at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "(dirty_seq > clean_seq OR state IN ('held', 'ready', 'created', 'captured', 'posted', 'received', 'cancelling'))"
+        ),
+        postgresql_where=sa.text(
+            "(dirty_seq > clean_seq OR state IN ('held', 'ready', 'created', 'captured', 'posted', 'received', 'cancelling'))"
+        ),
+    )
+    op.create_index(
+        "ix_job_open_state",
+        "job",
+        ["lane", "state", "id"],
+        unique=False,
+        sqlite_where=sa.text(
+            "(dirty_seq > clean_seq OR state IN ('held', 'ready', 'created', 'captured', 'posted', 'received', 'cancelling'))"
+        ),
+        postgresql_where=sa.text(
+            "(dirty_seq > clean_seq OR state IN ('held', 'ready', 'created', 'captured', 'posted', 'received', 'cancelling'))"
+        ),
+    )
     op.create_index("ix_job_order_number", "job", ["instance", "order_number"], unique=False)
     op.create_index("ix_job_return_number", "job", ["instance", "return_number"], unique=False)
     op.create_index("ix_job_until", "job", ["until"], unique=False)
@@ -235,6 +270,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", "place", "sku", name=op.f("pk_level")),
     )
     op.create_index("ix_level_pushed_at", "level", ["connection", "pushed_at"], unique=False)
+    op.create_index("ix_level_sku", "level", ["connection", "sku"], unique=False)
     op.create_index("ix_level_state", "level", ["connection", "state"], unique=False)
     op.create_index("ix_level_urgency", "level", ["connection", "urgency"], unique=False)
     op.create_index("ix_level_waits_since", "level", ["connection", "waits_since"], unique=False)

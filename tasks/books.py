@@ -1,7 +1,7 @@
 """The books of both systems and our ledger side by side, as the inspection reads them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,12 +16,13 @@ ORDER_PREFIX, RETURN_PREFIX, REFUND_PREFIX = "centra-", "return-", "refund-"
 @dataclass(frozen=True)
 class Ground:
     """What the two systems are made of: `building` is Fulfil's code of the warehouse a Centra market sells from, `place`
-    that of a Centra warehouse; `parts` the pieces in a bundle.
+    that of a Centra warehouse; `parts` the pieces in a bundle; `homeless` markets that no mapping says a warehouse of.
     """
 
     building: Mapping[int, str]
     place: Mapping[int, str]
     parts: Mapping[str, Mapping[str, int]]
+    homeless: Collection[int] = ()
 
     def pieces(self, lines: Iterable[tuple[str | None, float]]) -> Counter[str]:
         """Pieces by stocked SKU; a line of no goods counts for nothing."""

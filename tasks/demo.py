@@ -23,8 +23,8 @@ from tasks.stack import Stack
 
 DAY_SECONDS = 60.0
 """How long the generated day takes to play, once the shelves are full."""
-SETTLE_SECONDS = 110.0
-"""How long the last documents may take to come to rest."""
+SETTLE_SECONDS = 240.0
+"""How long the last documents may take to come to rest: much less is needed where nobody else uses the machine."""
 NIGHT_SECONDS = 30.0
 WAREHOUSE_SPEED, CUSTOMERS_SPEED = 3_000.0, 250_000.0
 """The warehouse works through its four hours, and customers through the weeks afterwards, while somebody watches."""
@@ -67,6 +67,7 @@ def main(*, once: bool, as_json: bool, orders: int, seed: int, keep: bool) -> in
     try:
         with stack:
             store = Store(stack.environment["LOCKSTEP_DATABASE_URL"], SystemClock())
+            stack.register_inventory_webhook()
             _fill_shelves(stack, say)
             _play(stack, store, orders, say, quiet=as_json)
             _night(stack, store, say)

@@ -6,18 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from integration.domain.money import Money
-from integration.sandbox.catalogue import CENTRA_WAREHOUSES, FULFIL_WAREHOUSES, GOODS, WAREHOUSE_OF_MARKET
+from integration.sandbox.catalogue import (
+    CENTRA_WAREHOUSES,
+    FULFIL_WAREHOUSES,
+    GOODS,
+    UNMAPPED_MARKET,
+    WAREHOUSE_OF_MARKET,
+)
 from integration.store import Store, counts
 from integration.store.ledger import LIVES
 from mappings import playbook
 from tasks.books import Books, Ground
 from tasks.inspection import inspect
-from tasks.inspection_goods import inspect_goods, late_shipments, oversold
+from tasks.inspection_goods import inspect_goods, late_shipments, oversold, telling_times
 from tasks.inspection_money import POSTED, by_currency, inspect_money, money, refunds_without_memo
 from tasks.stack import Stack
 
-TOLD_WITHIN = timedelta(seconds=60)
-"""How soon a customer must hear of a dispatch in a day of a minute; the mapping's half hour is meant for real ones."""
+TOLD_WITHIN = timedelta(minutes=30)
+"""How soon a customer must hear of a dispatch, as the sandbox's mapping promises it."""
 
 
 def ground() -> Ground:
@@ -27,6 +33,7 @@ def ground() -> Ground:
         building={market: place[house] for market, house in WAREHOUSE_OF_MARKET.items()},
         place=place,
         parts={sku: dict(good.parts) for sku, good in GOODS.items() if good.is_bundle},
+        homeless=(UNMAPPED_MARKET,),
     )
 
 
@@ -50,7 +57,7 @@ def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
     broken = inspect(books.centra, books.fulfil, orders, [case for case in books.cases if case["kind"] == "order"])
     broken |= inspect_goods(books) | inspect_money(books)
     broken["personal_data_only_in_the_vault"] = _leaks(stack, books)
-    sums, late = money(books), late_shipments(books, TOLD_WITHIN, store.now())
+    sums, late = money(books), late_shipments(books, TOLD_WITHIN)
     broken["shipments_told_in_time"] = late
     night = _night(books)
     broken["the_night_is_settled"] = [] if night["settled"] else _unsettled(books)
@@ -70,6 +77,7 @@ def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
             "stock": {"skus": skus, "pushed": pushed},
             "oversold_units": sum(oversold(books).values()),
             "shipments_late": len(late),
+            "told_after_seconds": _percentiles(telling_times(books)),
             "refunds_without_memo": len(refunds_without_memo(books)),
             "money": by_currency(sums),
             "night": night,
@@ -85,6 +93,14 @@ def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
             "Centra": stack.ask(stack.centra_url, "/_sandbox/faults")["fired"],
             "Fulfil": stack.ask(stack.fulfil_url, "/_sandbox/faults")["fired"],
         },
+    }
+
+
+def _percentiles(times: list[timedelta]) -> dict[str, float]:
+    return {
+        f"p{part}": round(times[min(len(times) - 1, len(times) * part // 100)].total_seconds(), 1)
+        for part in (50, 95)
+        if times
     }
 
 
@@ -127,7 +143,8 @@ def show(told: dict[str, Any], stack: Stack) -> None:
         f"{words['night']['days']} business day(s) counted in both systems."
     )
     console.print(
-        f"Units oversold: {words['oversold_units']}. Shipments told late: {words['shipments_late']}. "
+        f"Units oversold: {words['oversold_units']}. Shipments told late: {words['shipments_late']} "
+        f"(seconds from leaving to being told: {words['told_after_seconds']}). "
         f"Refunds without memo: {words['refunds_without_memo']}."
     )
     for reason, count in told["held"].most_common():

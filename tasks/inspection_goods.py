@@ -4,6 +4,7 @@ Pure functions over the books; each returns the sentences that break it.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -104,8 +105,11 @@ def _when(told: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def unknown_to_erp(books: Books) -> Counter[tuple[str, str]]:
-    """Pieces of living orders that no sales order in Fulfil holds, by (building, SKU)."""
+def unknown_to_erp(books: Books, *, cautious: bool = False) -> Counter[tuple[str, str]]:
+    """Pieces of living orders that no sales order in Fulfil holds, by (building, SKU).
+
+    `cautious` counts the orders of a market without a mapping in every building, as nobody has said where they go from.
+    """
     found: Counter[tuple[str, str]] = Counter()
     units = {str(order["number"]): order["units"] for order in books.whole["orders"]}
     for number, order in books.orders.items():
@@ -115,8 +119,11 @@ def unknown_to_erp(books: Books) -> Counter[tuple[str, str]]:
         for sale in books.sales.get(number, []):
             if sale["state"] not in ("draft", "quotation"):
                 held += books.ground.pieces((line[0], float(line[1] or 0)) for line in sale["lines"])
+        everywhere = cautious and order["market_id"] in books.ground.homeless
+        home = {books.ground.building[order["market_id"]]}
         for sku, pieces in (Counter(units.get(number, {})) - held).items():
-            found[books.ground.building[order["market_id"]], sku] += pieces
+            for building in set(books.ground.place.values()) if everywhere else home:
+                found[building, sku] += pieces
     return found
 
 
@@ -143,7 +150,7 @@ def oversold(books: Books) -> dict[tuple[str, str], int]:
 
 def _formula(books: Books) -> list[str]:
     """What shoppers can buy in Centra is Fulfil's figure less what Centra sold and Fulfil does not know, never below 0."""
-    figures, unknown = _available(books), unknown_to_erp(books)
+    figures, unknown = _available(books), unknown_to_erp(books, cautious=True)
     excused = " ".join(f"{case['cause']} {case['message']}" for case in books.cases if _about_stock(case))
     broken = []
     for sku, row in books.whole["stock"].items():
@@ -161,14 +168,28 @@ def _about_stock(case: Row) -> bool:
     return str(case["type"]).startswith("STOCK_")
 
 
-def late_shipments(books: Books, promise: timedelta, now: datetime) -> list[str]:
-    """Dispatches that Centra's customers were told of later than `promise` after they left, or not yet, by then.
+def late_shipments(books: Books, promise: timedelta) -> list[str]:
+    """Dispatches that the customer was told of later than `promise` after they left, or, now that all is at rest, not at
+    all. One with an exception of its own is not late but somebody's.
+    """
+    return [
+        f"{number}: dispatch {dispatch['id']} {'told after ' + str(after) if after else 'never told'}"
+        for number, dispatch, after in _told_after(books)
+        if (after is None or after > promise) and not books.dispatch_case(dispatch)
+    ]
 
-    A dispatch counts from its last change in Fulfil (a new label begins anew); one with an exception of its own is not
-    late but somebody's. Told means the e-mail of Centra, for the shipment of the same lines.
+
+def telling_times(books: Books) -> list[timedelta]:
+    """How long after each dispatch left its customer was told, shortest first."""
+    return sorted(after for _, _, after in _told_after(books) if after is not None)
+
+
+def _told_after(books: Books) -> Iterator[tuple[str, Row, timedelta | None]]:
+    """(order, dispatch, time from its leaving to Centra's e-mail for the shipment of the same lines).
+
+    A dispatch leaves with its last change in Fulfil: a new label begins anew.
     """
     told = {mail["shipment"]: _when(mail["at"]) for mail in books.whole["emails"] if mail["kind"] == "shipped"}
-    late = []
     for number, dispatches in books.dispatches.items():
         mails: dict[Any, list[datetime]] = {}
         for shipment in books.whole["shipments"]:
@@ -176,7 +197,4 @@ def late_shipments(books: Books, promise: timedelta, now: datetime) -> list[str]
                 mails.setdefault(_goods(shipment["lines"]), []).append(told[shipment["number"]])
         for dispatch in dispatches:
             answered = mails.get(_left(dispatch))
-            at = answered.pop(0) if answered else now
-            if at - _when(dispatch["write_date"]) > promise and not books.dispatch_case(dispatch):
-                late.append(f"{number}: dispatch {dispatch['id']} told late")
-    return late
+            yield number, dispatch, answered.pop(0) - _when(dispatch["write_date"]) if answered else None

@@ -19,6 +19,9 @@ from typing import Any, Self
 from tasks.supervisor import ROOT, Process, Supervisor, free_ports, listening, procfile, wait_for
 
 WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox's own, on loopback
+FULFIL_TOKEN = "sandbox-token"  # noqa: S105 - as above
+FULFIL_SECRET = base64.b64encode(WEBHOOK_SECRET.encode()).decode()
+"""Fulfil's webhook secrets are base64."""
 PASSED_ON = (
     "PATH",
     "HOME",
@@ -68,7 +71,8 @@ class Stack:
             "LOCKSTEP_BRAND_TOKEN": "sandbox-centra-token",
             "LOCKSTEP_BRAND_WEBHOOK_SECRETS": WEBHOOK_SECRET,
             "LOCKSTEP_FULFIL_URL": self.fulfil_url,
-            "LOCKSTEP_FULFIL_TOKEN": "sandbox-token",
+            "LOCKSTEP_FULFIL_TOKEN": FULFIL_TOKEN,
+            "LOCKSTEP_FULFIL_WEBHOOK_SECRETS": FULFIL_SECRET,
             "LOCKSTEP_VAULT_KEY": base64.b64encode(os.urandom(32)).decode(),
             "LOCKSTEP_WEB_PORT": str(self.web_port),
             "LOCKSTEP_FLOWER_PORT": str(self.flower_port),
@@ -145,6 +149,15 @@ class Stack:
             for word in ("--webhook", str(store), f"{self.web_url}/centra/brand", WEBHOOK_SECRET)
         ]
 
+    def register_inventory_webhook(self) -> None:
+        """Have Fulfil tell our receiver of stock that changes, as its own API has it registered."""
+        hook = {
+            "event": "product.product.inventory_level_changed",
+            "url": f"{self.web_url}/fulfil/fulfil",
+            "secret": FULFIL_SECRET,
+        }
+        self.ask(self.fulfil_url, "/api/v2/model/ir.webhook", [hook], **{"X-API-KEY": FULFIL_TOKEN})
+
     def lockstep(self, *words: str) -> str:
         """Run a `lockstep` command in this stack's environment. Raises `CommandFailed` with what it said."""
         told = subprocess.run(
@@ -161,10 +174,10 @@ class Stack:
             raise CommandFailed(f"lockstep {' '.join(words)}: {told.stderr.strip() or told.stdout.strip()}")
         return told.stdout
 
-    def ask(self, base: str, path: str, body: Any = None, method: str | None = None) -> Any:
+    def ask(self, base: str, path: str, body: Any = None, method: str | None = None, **headers: str) -> Any:
         """The sandbox's own control surface: GET, or POST a JSON body, or another method by name."""
         content = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
+        headers["Content-Type"] = "application/json"
         request = urllib.request.Request(base + path, data=content, headers=headers, method=method)  # noqa: S310 - loopback, our own sandbox
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback, our own sandbox
             return json.loads(answer.read())

@@ -217,6 +217,16 @@ def prove(job: Job, feed: stock.Feed, rows: Sequence[Any]) -> None:
         for row in there:
             if row.sku not in agreed:
                 _differs(tx, feed, row, reckoned[row.sku], shelves[row.sku])
+            if kind == PHYSICAL and row.pushed is not None and shelves[row.sku].physical > row.pushed:
+                _clamped(tx, feed, row, shelves[row.sku].physical)
+
+
+def _clamped(tx: Transaction, feed: stock.Feed, row: Any, has: int) -> None:
+    """Orders had taken more than was written. The watch looks again until it is not so any more."""
+    name = feed.named(row.sku)
+    message = f"Centra was told {row.pushed} pieces of {name} and kept {has}: {has - row.pushed} are overcommitted"
+    feed.case(tx, "STOCK_CLAMPED", name, message)
+    levels.write(tx, feed.connection, feed.place.id, [{"sku": row.sku, "tries": MOST_TRIES}])
 
 
 def _differs(tx: Transaction, feed: stock.Feed, row: Any, reckoning: Reckoning, shelf: Shelf) -> None:
@@ -226,9 +236,6 @@ def _differs(tx: Transaction, feed: stock.Feed, row: Any, reckoning: Reckoning, 
     seen = {"sku": row.sku, "state": state, "tries": tries, "shown": shelf.available, "shown_at": tx.now}
     levels.write(tx, feed.connection, feed.place.id, [seen])
     name, has, wanted = feed.named(row.sku), feed.has(shelf), reckoning.number(feed.stock.quantity_type)
-    if feed.stock.quantity_type == PHYSICAL and row.pushed is not None and has > row.pushed:
-        message = f"Centra was told {row.pushed} pieces of {name} and kept {has}: {has - row.pushed} are overcommitted"
-        feed.case(tx, "STOCK_CLAMPED", name, message)
     if tries >= MOST_TRIES:
         message = f"Centra has {has} of {name} and was told {row.pushed}, {tries} times; it shall have {wanted}"
         feed.case(tx, "STOCK_DRIFT_UNEXPLAINED", name, message)

@@ -313,9 +313,10 @@ def late(tx: Transaction, connection: str, before: datetime) -> tuple[int, datet
 
 
 def unsettled(tx: Transaction, connection: str, *, most_tries: int, limit: int) -> list[tuple[str, str]]:
-    """(place, SKU) of what a watch looks at again: held ones, those the storefront would not show, and stops that ended."""
+    """(place, SKU) of what a watch looks at again: what is held, would not be shown or is oversold, and stops that ended."""
     ended = level.c.stopped_until <= tx.now
-    again = or_(in_state("held"), level.c.tries >= most_tries, ended)
+    short = level.c.allocated + level.c.demand - level.c.known > level.c.figure
+    again = or_(in_state("held"), level.c.tries >= most_tries, ended, short, level.c.unposted > level.c.figure)
     rows = select(level.c.place, level.c.sku).where(level.c.connection == connection, again, ~DIRTY)
     return [(row.place, row.sku) for row in tx.execute(rows.order_by(level.c.sku).limit(limit))]
 

@@ -247,6 +247,8 @@ def _explain(tx: Transaction, row: Any, mapping: Mapping, instance: str) -> str:
     key = Key(instance, _DOCUMENT[row.kind], row.number)
     standing = ledger.find(tx, key)
     case = tallies.case_of(tx, instance, key.kind, key.number)
+    if case is None and row.kind == "shipments":
+        case = tallies.case_of_shipments(tx, instance, row.number)
     if standing is None:
         ledger.mark_in(tx, [key], "night")
         why, reason = "timing", "nothing had told us of it: it is read and posted now"

@@ -108,7 +108,8 @@ def _when(told: str) -> datetime:
 def unknown_to_erp(books: Books, *, cautious: bool = False) -> Counter[tuple[str, str]]:
     """Pieces of living orders that no sales order in Fulfil holds, by (building, SKU).
 
-    `cautious` counts the orders of a market without a mapping in every building, as nobody has said where they go from.
+    `cautious` adds what is kept off the shelf to be safe: orders of a market without a mapping count in every building, as
+    nobody has said where they go from; pieces that left and that Centra does not show yet count until it gives them up.
     """
     found: Counter[tuple[str, str]] = Counter()
     units = {str(order["number"]): order["units"] for order in books.whole["orders"]}
@@ -124,7 +125,16 @@ def unknown_to_erp(books: Books, *, cautious: bool = False) -> Counter[tuple[str
         for sku, pieces in (Counter(units.get(number, {})) - held).items():
             for building in set(books.ground.place.values()) if everywhere else home:
                 found[building, sku] += pieces
+        for sku, pieces in _left_unseen(books, number).items() if cautious else ():
+            found[books.ground.building[order["market_id"]], sku] += pieces
     return found
+
+
+def _left_unseen(books: Books, number: str) -> Counter[str]:
+    """Pieces of an order that have left and are on no shipment that left by Centra's account."""
+    left = books.ground.pieces((row[0], row[1]) for d in books.dispatches.get(number, []) for row in d["lines"])
+    shown = [s for s in books.whole["shipments"] if str(s["order"]) == number and s["shipped"]]
+    return left - books.ground.pieces((line["sku"], line["quantity"]) for s in shown for line in s["lines"])
 
 
 def _available(books: Books) -> dict[tuple[str, str], int]:

@@ -95,6 +95,13 @@ def case_of(tx: Transaction, instance: str, kind: str, number: str) -> Any:
     return tx.execute(wanted.where(exception.c.state != "resolved")).one_or_none()
 
 
+def case_of_shipments(tx: Transaction, instance: str, order_number: str) -> Any:
+    """The oldest open exception of an order's shipments, a row of (id, type), or `None`."""
+    wanted = select(exception.c.id, exception.c.type).join(job, job.c.id == exception.c.job_id)
+    wanted = wanted.where(job.c.instance == instance, job.c.kind == "shipment", job.c.order_number == order_number)
+    return tx.execute(wanted.where(exception.c.state != "resolved").order_by(exception.c.id).limit(1)).one_or_none()
+
+
 def happened(tx: Transaction, connection: str, kind: str, since: datetime, until: datetime) -> list[Row[Any]]:
     """Documents of a kind that happened in [since, until), as the ledger knows them."""
     wanted = select(job).where(job.c.connection == connection, job.c.kind == kind)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from stage import Stage
+from steps.parcels import bought, shipped
 
 from integration import nights
 from integration.domain.order import Key
@@ -56,3 +57,19 @@ def test_what_a_gift_card_paid_is_booked_in_the_erp_and_is_no_difference() -> No
     assert counted_orders(stage) == (1, 1)
     with stage.store.read() as tx:
         assert tallies.differences(tx, "fulfil", "2026-05-04") == []
+
+
+def test_a_dispatch_that_is_somebody_s_exception_does_not_keep_the_night_waiting() -> None:
+    stage = Stage()
+    number = bought(stage, payment="paypal")
+    stage.centra.faults.plan("capture-fails", "captureShipment")
+    shipped(stage, number)
+    nights.call_days("fulfil", stage.world, so_far=True)
+    stage.sweep(2)
+    with stage.store.read() as tx:
+        (difference,) = tallies.differences(tx, "fulfil", "2026-05-04")
+        day = ledger.find(tx, Key("brand", "day", "fulfil-2026-05-04"))
+    assert (difference.kind, difference.number, difference._mapping["class"]) == ("shipments", number, "exception")
+    assert "CAPTURE_FAILED" in difference.reason
+    assert day is not None
+    assert day.state == "proven"

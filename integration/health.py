@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from integration.budget import LANES, OTHERS, TENTHS, Quota
+from integration.budget import LANES, OTHERS, PARTS, Quota
 from integration.domain.money import Money
 from integration.settings import SettingsError
-from integration.store import Transaction, schedule, spending, views
+from integration.store import Transaction, deliveries, schedule, spending, views
 from integration.store.tables import STATES
 from integration.wiring import PLANS, World
 
@@ -14,7 +14,8 @@ from integration.wiring import PLANS, World
 def status(world: World) -> dict[str, Any]:
     """Everything at one instant; instants are aware datetimes, ages and windows seconds, money minor units.
 
-    `{"at", "lanes": [{lane, due, oldest_seconds, working, resting, dead}], "orders": {state: n},
+    `{"at", "lanes": [{lane, due, oldest_seconds, working, resting, dead}],
+    "orders", "shipments", "returns", "refunds": {state: n}, "captures_pending": n,
     "exceptions": [{type, title, owner, open, overdue, act_by, money: [{minor, currency, amount}]}],
     "breakers": [{system, open, why, failures, open_since, closed_until}],
     "heartbeats": [{process, at, age_seconds, note}],
@@ -27,6 +28,8 @@ def status(world: World) -> dict[str, Any]:
             "at": tx.now,
             "lanes": _lanes(tx),
             "orders": {state: told.get(state, 0) for state in STATES},
+            **{f"{kind}s": views.states(tx, kind) for kind in ("shipment", "return", "refund")},
+            "captures_pending": deliveries.captures_pending(tx),
             "exceptions": _exceptions(tx, world),
             "breakers": [_breaker(row, tx.now) for row in spending.breakers(tx)],
             "heartbeats": [
@@ -86,7 +89,7 @@ def _quotas(world: World) -> dict[str, tuple[Quota, ...]]:
 
 
 def _budget(tx: Transaction, system: str, quota: Quota) -> dict[str, Any]:
-    by_lane = spending.used_by_lane(tx, system, quota.name, quota.slot(tx.now) - TENTHS - 1)
+    by_lane = spending.used_by_lane(tx, system, quota.name, quota.slot(tx.now) - PARTS - 1)
     return {
         "system": system,
         "measure": quota.measure,

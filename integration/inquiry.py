@@ -100,5 +100,31 @@ def _memos(world: World, row: Any) -> list[str]:
     return told or [f"now: it has nothing under {reference}"]
 
 
-_CENTRA: dict[str, Ask] = {"order": _order_there, "return": _return_there, "refund": _refund_there}
-_ERP: dict[str, Ask] = {"order": _sale, "return": _receipts, "refund": _memos}
+def _shipments_there(world: World, row: Any) -> list[str]:
+    found = world.storefronts[row.instance].shipments([row.order_number]).get(row.order_number, ())
+    told = []
+    for shown in found:
+        facts = {"sent": shown.shipped, "captured": shown.captured, "capture not settled": shown.capture_pending}
+        words = ", ".join(word for word, is_so in facts.items() if is_so) or "not sent, not captured"
+        told.append(f"now: shipment {shown.number} of its order, {shown.total}: {words}")
+    return told or ["now: its order has no shipment there"]
+
+
+def _dispatch(world: World, row: Any) -> list[str]:
+    ref = row.number.removeprefix(f"{row.connection}-")
+    found = world.erp(row.connection).dispatches([ref]).get(ref)
+    if found is None:
+        return [f"now: it does not show the dispatch {ref}"]
+    lines = ", ".join(f"{line.quantity} × {line.sku}" for line in found.lines)
+    return [
+        f"now: {found.number} is {found.life}: {lines}, {len(found.parcels)} tracked, by {found.service or 'nobody'}"
+    ]
+
+
+_CENTRA: dict[str, Ask] = {
+    "order": _order_there,
+    "shipment": _shipments_there,
+    "return": _return_there,
+    "refund": _refund_there,
+}
+_ERP: dict[str, Ask] = {"order": _sale, "shipment": _dispatch, "return": _receipts, "refund": _memos}

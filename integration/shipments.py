@@ -14,7 +14,7 @@ from integration.domain.proof import compare, seal
 from integration.domain.shipment import Dispatch, ShownShipment
 from integration.errors import NotReady, Rejected
 from integration.ports import CAPTURE, COMPLETION, SHIPMENT, Fetched
-from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, proofs
+from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, proofs, views
 from integration.store.deliveries import CAPTURE_PENDING
 from integration.store.ledger import Job
 from integration.vault import VaultError
@@ -181,7 +181,7 @@ def _hold(job: Job, why: str, wait: timedelta, world: World) -> None:
 def _waybill(job: Job, dispatch: Dispatch, order: Order, reading: Reading, past: Past, world: World) -> Waybill:
     """The dispatch in its order's lines, sealed with the commit of this attempt."""
     before = tuple(s.ref for s in reading.shown.get(order.number, ()))
-    if past.create_begun:
+    if past.create_begun and not past.created:
         before = reread(job, world).before
     bill = Waybill(rules.in_order_lines(dispatch, order), order.source_id, before)
     content = bill.to_bytes()
@@ -278,23 +278,33 @@ def prove(job: Job, reading: Reading, world: World) -> None:
     own = next((s for s in all_shown if s.ref == ref), None)
     if own is None:
         return _invisible(job, world)
-    bill, mapping = reread(job, world), captures.frozen(job, world)
+    job.values |= {"total_minor": own.total.minor, "currency": own.total.currency}
+    mapping = captures.frozen(job, world)
+    if not _erased(job, world):
+        _compare(job, own, mapping, world)
+    return _shown_equal(job, own, mapping, reading, world)
+
+
+def _erased(job: Job, world: World) -> bool:
+    """Whether a dispatch that was proved once has lost its words to a person's right: then only its money is looked at."""
+    with world.store.read() as tx:
+        return job.row.done_at is not None and views.erased_at(tx, job.id) is not None
+
+
+def _compare(job: Job, own: ShownShipment, mapping: Mapped, world: World) -> None:
+    bill, fingerprint = reread(job, world), world.vault.fingerprint
     service = mapping.shipments.services.get(bill.dispatch.service)
-    fingerprint = world.vault.fingerprint
     proof = compare(rules.told(bill.dispatch, service, fingerprint), rules.shown(own, fingerprint))
     document = proof.document()
     job.also(lambda tx: proofs.keep(tx, job.id, document, seal(document), equal=proof.equal))
-    job.values |= {"total_minor": own.total.minor, "currency": own.total.currency}
-    if not proof.equal:
-        differs = "; ".join(str(d) for d in proof.differences[:3])
-        if job.row.posted_version != job.row.source_version or job.row.done_at:
-            message = f"{bill.dispatch.number} is not what the customer was told any more: {differs}"
-            raise Rejected("SHIPMENT_REVERSED", "differs from what was told", message)
-        raise Rejected(
-            "SHIPMENT_NOT_ACKED", "read back unequal", f"Centra shows shipment {own.number} otherwise: {differs}"
-        )
-    _shown_equal(job, own, bill, mapping, reading, world)
-    return None
+    if proof.equal:
+        return
+    differs = "; ".join(str(d) for d in proof.differences[:3])
+    if job.row.posted_version != job.row.source_version or job.row.done_at:
+        message = f"{bill.dispatch.number} is not what the customer was told any more: {differs}"
+        raise Rejected("SHIPMENT_REVERSED", "differs from what was told", message)
+    message = f"Centra shows shipment {own.number} otherwise than it was sent: {differs}"
+    raise Rejected("SHIPMENT_NOT_ACKED", "read back unequal", message)
 
 
 def _invisible(job: Job, world: World) -> None:
@@ -303,13 +313,13 @@ def _invisible(job: Job, world: World) -> None:
     raise Rejected("SHIPMENT_NOT_ACKED", "accepted, then gone", "Centra accepted this shipment and does not show it")
 
 
-def _shown_equal(job: Job, own: ShownShipment, bill: Waybill, mapping: Mapped, reading: Reading, world: World) -> None:
+def _shown_equal(job: Job, own: ShownShipment, mapping: Mapped, reading: Reading, world: World) -> None:
     """The customer is told, and rightly. Whether the money came is another fact, with a case of its own."""
     now = world.store.now()
     if captures.are_ours(mapping) and not own.capture_pending and not own.captured:
         return captures.again(job, own, "the provider did not settle it", world)
     status = CAPTURE_PENDING if own.capture_pending else "captured" if own.captured else "paid elsewhere"
-    job.then("proven", f"Centra shows shipment {own.number} equal to {bill.dispatch.number}; {status}")
+    job.then("proven", f"Centra shows shipment {own.number} as it left the warehouse; {status}")
     job.values |= {"source_status": status, "done_at": job.row.done_at or now, "closed_at": now}
     fetched = reading.orders.get(job.row.order_number)
     wrong = rules.trouble(fetched.order, reading.shown[job.row.order_number]) if fetched and fetched.order else None
@@ -317,7 +327,7 @@ def _shown_equal(job: Job, own: ShownShipment, bill: Waybill, mapping: Mapped, r
         job.also(captures.open_case(job, wrong, world))
     else:
         job.also(agree(job, "verified: shown equal in Centra", but=captures.TYPES if own.capture_pending else ()))
-    skus = stock.pieces([(line.sku, line.quantity) for line in bill.dispatch.lines], mapping)
+    skus = stock.pieces([(line.sku, line.quantity) for line in own.lines], mapping)
     job.also(lambda tx: _moved(tx, mapping.connection, skus))
     return None
 

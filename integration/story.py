@@ -33,6 +33,17 @@ STANDS = {
     "closed": "was closed by a person: nothing more is sent for it",
 }
 STANDS_OF: dict[str, dict[str, str]] = {
+    "shipment": {
+        "seen": "is known and is to be read from {erp}",
+        "held": "cannot be told yet",
+        "observed": "is watched and not told",
+        "ready": "has left the warehouse and is to be shown in Centra",
+        "created": "is shown in Centra, and its money is to be captured",
+        "captured": "is shown and asked to be paid for, and the customer is to be told",
+        "posted": "was told to the customer and is to be read back",
+        "proven": "was told to the customer, and Centra shows it as it left the warehouse",
+        "cancelled": "was cancelled in {erp} before anything was told",
+    },
     "return": {
         "held": "cannot go on yet",
         "observed": "is watched and not announced",
@@ -135,7 +146,7 @@ def tell(world: World, instance: str, number: str, *, kind: str = "order", live:
             state=row.state,
             arrived=_arrived(tx, row),
             decided=_decided(row),
-            systems={"Centra": _centra(tx, row), erp: _erp(tx, row, effects)},
+            systems=_systems(tx, row, effects, erp),
             late=_late(row, cases, tx.now),
             next=_next(tx, row, cases, world),
             exceptions=[_case(case) for case in cases],
@@ -196,6 +207,15 @@ def _decided(row: Any) -> list[str]:
     return told + [f"{word} {_shown(getattr(row, name))}" for name, word in named.items() if getattr(row, name)]
 
 
+def _systems(tx: Transaction, row: Any, effects: Collection[Any], erp: str) -> dict[str, list[str]]:
+    """What each system has; a dispatch is the ERP's, and what is written about it stands in Centra."""
+    if row.kind != "shipment":
+        return {"Centra": _centra(tx, row), erp: _writes(tx, row, effects)}
+    left = f"dispatch {row.erp_ref} left {_shown(row.occurred_at)}" if row.occurred_at else "it has not left"
+    money = [f"its money: {row.source_status}"] if row.source_status else []
+    return {"Centra": _writes(tx, row, effects) + money, erp: [left]}
+
+
 def _centra(tx: Transaction, row: Any) -> list[str]:
     if row.read_at is None:
         return ["not asked yet"]
@@ -206,7 +226,7 @@ def _centra(tx: Transaction, row: Any) -> list[str]:
     return told + ([f"the customer's data was erased here {_shown(erased)}"] if erased else [])
 
 
-def _erp(tx: Transaction, row: Any, effects: Collection[Any]) -> list[str]:
+def _writes(tx: Transaction, row: Any, effects: Collection[Any]) -> list[str]:
     told = []
     for effect in effects:
         tries = "" if effect.tries == 1 else f", after {effect.tries} tries"
@@ -219,7 +239,8 @@ def _erp(tx: Transaction, row: Any, effects: Collection[Any]) -> list[str]:
         told.append(f"{effect.name} {effect.reference} {EFFECTS[effect.state]}{tries}{until}")
     proof = proofs.latest(tx, row.id)
     if proof is not None:
-        word = "equal to Centra in every part" if proof.equal else "NOT equal to Centra"
+        other = row.connection if row.kind == "shipment" else "Centra"
+        word = f"equal to {other} in every part" if proof.equal else f"NOT equal to {other}"
         told.append(f"read back {_shown(proof.at)}: {word}")
     return told or ["nothing was sent to it"]
 

@@ -65,6 +65,16 @@ def order(number: str, instance: str, live: bool, as_json: bool) -> None:
     _tell("order", number, instance, live=live, as_json=as_json)
 
 
+@main.command()
+@click.argument("number")
+@instance_option
+@click.option("--live", is_flag=True, help="Ask both systems too.")
+@as_json_option
+def shipment(number: str, instance: str, live: bool, as_json: bool) -> None:
+    """A dispatch's story: was the customer told, is it paid for. `lockstep order NUMBER` names an order's dispatches."""
+    _tell("shipment", number, instance, live=live, as_json=as_json)
+
+
 @main.command("return")
 @click.argument("number")
 @instance_option
@@ -124,7 +134,10 @@ def status(as_json: bool) -> None:
         (n["lane"], n["due"], _age(n["oldest_seconds"]), n["working"], n["resting"], n["dead"]) for n in told["lanes"]
     ]
     say_table(("lane", "due", "oldest", "at work", "resting", "dead"), lanes, none="")
-    say("orders: " + (", ".join(f"{n} {state}" for state, n in told["orders"].items() if n) or "none"))
+    for kind in ("orders", "shipments", "returns", "refunds"):
+        say(f"{kind}: " + (", ".join(f"{n} {state}" for state, n in told[kind].items() if n) or "none"))
+    if told["captures_pending"]:
+        say(f"captures that have not settled: {told['captures_pending']}")
     rows = []
     for kind in told["exceptions"]:
         money = " + ".join(f"{part['amount']} {part['currency']}" for part in kind["money"])
@@ -248,9 +261,9 @@ def _placed(world: "World", instance: str, since: datetime, until: datetime) -> 
 @actor_option
 @yes_option
 def erase(number: str, instance: str, reason: str, actor: str, yes: bool) -> None:
-    """Erase a person's data of one order: the key is destroyed; ledger, proofs and audit stay and still verify."""
+    """Erase a person's data of one order and its parcels: the keys are destroyed; ledger, proofs and audit still verify."""
     from integration.domain.order import Key
-    from integration.store import documents, ledger, reference
+    from integration.store import deliveries, documents, ledger, reference
 
     world = open_world()
     key = Key(instance, "order", number)
@@ -265,8 +278,9 @@ def erase(number: str, instance: str, reason: str, actor: str, yes: bool) -> Non
             f"This order is not finished ({row.state}) and cannot be posted once erased. Erase it?", abort=True
         )
     with world.store.write("erase") as tx:
-        erased = documents.erase(tx, row.id)
-        if erased:
+        parcels = [shipment.id for shipment in deliveries.of_order(tx, instance, number)]
+        keys = [documents.erase(tx, id) for id in (row.id, *parcels)]
+        if erased := any(keys):
             reference.record_act(tx, actor, "data erased", f"{key}", reason)
     say(f"{key}: the person's data is {'erased' if erased else 'erased already; nothing was done'}")
     _verified(world)

@@ -79,6 +79,12 @@ def uncaptured(tx: Transaction, connection: str) -> list[Row[Any]]:
     return list(tx.execute(wanted.where(*pending, job.c.state != "closed").order_by(job.c.id)).all())
 
 
+def captures_pending(tx: Transaction) -> int:
+    """How many shipments wait for the payment provider to settle their capture."""
+    pending = (job.c.kind == "shipment", job.c.source_status == CAPTURE_PENDING)
+    return tx.scalar(select(func.count()).select_from(job).where(*pending)) or 0
+
+
 def with_case(tx: Transaction, connection: str, types: Collection[str]) -> list[Key]:
     """Shipments that have an open case of one of these types."""
     wanted = select(job.c.instance, job.c.kind, job.c.number).join(exception, exception.c.job_id == job.c.id)

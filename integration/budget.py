@@ -1,6 +1,6 @@
 """The gate before every remote system: its quotas, spent by lane precedence, and its breaker. Both live in SQL.
 
-Quotas are kept as a sliding sum over tenths of their window, so that no window of the remote's own, wherever it begins,
+Quotas are kept as a sliding sum over twentieths of their window, so that no window of the remote's own, wherever it begins,
 sees more than it allows. A lower lane is refused while the reserve of the higher ones is at stake.
 """
 
@@ -23,7 +23,7 @@ KEPT_IN_PEAK = {"orders": 0.0, "shipments": 0.1, "returns": 0.3, "stock": 0.3, "
 OTHERS = "others"
 """The lane under which the spending of other integrations stands, as the remote itself counts it."""
 
-TENTHS = 10
+PARTS = 20
 LOOK_AGAIN = timedelta(milliseconds=500)
 """How long a gate without quotas that was found passable is believed so."""
 OUTAGE_TYPES = ("CONNECTION_DOWN", "CONNECTION_AUTH")
@@ -42,10 +42,10 @@ class Quota:
         return f"{self.measure}/{int(self.window.total_seconds() * 1000)}ms"
 
     def slot(self, at: datetime) -> int:
-        return int(at.timestamp() * TENTHS / self.window.total_seconds())
+        return int(at.timestamp() * PARTS / self.window.total_seconds())
 
     def slot_starts(self, slot: int) -> datetime:
-        return datetime.fromtimestamp(slot * self.window.total_seconds() / TENTHS, UTC)
+        return datetime.fromtimestamp(slot * self.window.total_seconds() / PARTS, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +110,18 @@ class Gate:
         if not units:
             return
         slot = quota.slot(tx.now)
-        spent, oldest = spending.used(tx, self.system, quota.name, slot - TENTHS - 1)
+        spent, oldest = spending.used(tx, self.system, quota.name, slot - PARTS - 1)
         kept = KEPT_IN_PEAK if schedule.is_peak(tx) else KEPT_FOR_HIGHER_LANES
         allowed = int(quota.units * (1 - kept[lane]))
         if spent + units > max(allowed, 1):
-            free_at = quota.slot_starts((oldest if oldest is not None else slot) + TENTHS + 1)
+            free_at = quota.slot_starts((oldest if oldest is not None else slot) + PARTS + 1)
             raise Unavailable(
                 f"the {quota.measure} budget of {self.system} is spent for lane {lane}: {spent} of {allowed}",
                 retry_after=max(free_at - tx.now, timedelta(milliseconds=20)),
                 system=self.system,
             )
         spending.add(tx, self.system, quota.name, slot, lane, units)
-        spending.forget(tx, self.system, quota.name, slot - 2 * TENTHS)
+        spending.forget(tx, self.system, quota.name, slot - 2 * PARTS)
 
     def told(self, measure: str, window: timedelta, used: int) -> None:
         """The remote itself says how much of a quota is used: what we did not spend was others', and counts too."""
@@ -130,7 +130,7 @@ class Gate:
             return
         with self.store.write("budget.told") as tx:
             slot = quota.slot(tx.now)
-            by_lane = spending.used_by_lane(tx, self.system, quota.name, slot - TENTHS - 1)
+            by_lane = spending.used_by_lane(tx, self.system, quota.name, slot - PARTS - 1)
             ours = sum(units for lane, units in by_lane.items() if lane != OTHERS)
             spending.replace(tx, self.system, quota.name, slot, OTHERS, max(0, used - ours))
 

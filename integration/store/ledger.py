@@ -315,6 +315,9 @@ def _settle_one(tx: Transaction, settled: Outcome) -> bool:
     values = {"owner": None, "until": None, "changed_at": tx.now, **settled.values}
     if settled.counts:
         values["attempts"] = job.c.attempts + 1
+    if values.get("state") == "held" and values.get("not_before") is not None:
+        hinted = job.c.dirty_seq > claimed.row.dirty_seq  # while it was looked at: what was seen may be old
+        values["not_before"] = case((hinted, None), else_=bindparam(None, values["not_before"], job.c.not_before.type))
     mine = tx.execute(update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(values))
     kept = mine.rowcount == 1
     tx.execute(

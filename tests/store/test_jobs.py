@@ -49,6 +49,15 @@ def test_a_hint_that_comes_during_work_is_not_lost(store: Store) -> None:
     assert ledger.due(store, lane="orders", limit=9, rung_before=timedelta(0)) == [(key(1), "take")]
 
 
+def test_a_hint_that_comes_while_a_row_is_put_to_rest_ends_its_rest(store: Store) -> None:
+    mark(store, 1, 2)
+    for held in claim(store, page=2):
+        if held.key == key(1):
+            mark(store, 1)
+        settle(store, held, state="held", not_before=store.now() + LEASE)
+    assert ledger.due(store, lane="orders", limit=9, rung_before=timedelta(0)) == [(key(1), "take")]
+
+
 def test_a_thousand_hints_are_one_row_and_one_fetch(store: Store) -> None:
     for _ in range(20):
         ledger.mark(store, [key(1)] * 50, "webhook")

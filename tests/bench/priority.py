@@ -147,7 +147,7 @@ def _warm_up(stack: Stack, store: Store) -> None:
         with store.read() as tx:
             return not counts.moving(tx)
 
-    wait_for(at_rest, "the end of the warm-up", 60)
+    wait_for(at_rest, "the end of the warm-up", 180)
 
 
 def _arriving(stack: Stack, store: Store, phase: int, orders: int = ORDERS) -> list[float]:

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import budget
 import priority
+import skus
 from rows import Row, at_percent, printed
 
 from integration.store import Store, counts
@@ -207,6 +209,8 @@ MEASURES: dict[str, Callable[[], list[Any]]] = {
     "latency": latency,
     "start": start_up,
     "priority": priority.measure,
+    "budget": budget.measure,
+    "skus": skus.measure,
 }
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 # What a person types. Everything runs from .venv, which is built from requirements.lock when needed.
 # ARGS is passed on: make demo ARGS="--orders 50", make test ARGS="tests/domain -x".
+# Tests run on two workers at once; WORKERS=0 runs them in one process, as a debugger needs it.
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 2
 UV_VERSION := 0.13.9
 
 export UV_COMPILE_BYTECODE := 1
@@ -20,7 +22,7 @@ demo: $(READY) ## run everything on this machine: sandbox, lanes, Flower
 	.venv/bin/lockstep demo $(ARGS)
 
 test: lint ## lint, then the tests
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) $(ARGS)
 
 scenarios: $(READY) ## which situations of the field are played by which tests
 	.venv/bin/python tests/scenarios.py

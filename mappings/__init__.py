@@ -11,6 +11,7 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -207,8 +208,9 @@ class Mapping:
         raise Unmapped(type, file=self.file, table=table, key=key, near=near[0] if near else "")
 
 
+@lru_cache(maxsize=64)
 def parse(text: str, file: str, *, version: int = 0) -> Mapping:
-    """A validated mapping from TOML text. Raises `BrokenMapping`."""
+    """A validated mapping from TOML text, read once a process. Raises `BrokenMapping`."""
     told = check_mapping(_toml(text, file), file)
     check_stock(told, file)
     head = told["connection"]
@@ -339,5 +341,10 @@ def playbook(folder: Path | None = None) -> Playbook:
     path = (folder or Path(__file__).parent) / PLAYBOOK
     if not path.exists():
         path = Path(__file__).parent / PLAYBOOK
-    told = check_playbook(_toml(_text(path), path.name), path.name)
+    return _rules(_text(path), path.name)
+
+
+@lru_cache(maxsize=8)
+def _rules(text: str, file: str) -> Playbook:
+    told = check_playbook(_toml(text, file), file)
     return Playbook({type: Rule(type=type, **row) for type, row in told.items()})

@@ -1,5 +1,6 @@
 """What every test may ask for: real servers, a fresh database or broker, and pytest-celery's nodes without Docker."""
 
+import gc
 import os
 import shutil
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 from local_nodes import LocalBroker, LocalWorker, Worker
 from pytest_celery import CeleryTestBroker, CeleryTestWorker
 from servers import NotOnThisMachine, Postgres, Process, RabbitMQ, Valkey, own_folder
+from xdist.scheduler import LoadScopeScheduling
 
 AnyServer = TypeVar("AnyServer", bound=Process)
 
@@ -152,12 +154,61 @@ def celery_worker(start_worker: StartWorker, celery_worker_arguments: dict[str, 
 # ------------------------------------------------------------------------------- what runs where, and saying so
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=_first_come)
     if os.environ.get("LOCKSTEP_TEST_TIER") == "ci":
         return
     for item in items:
         if item.get_closest_marker("ci"):
             item.add_marker(pytest.mark.skip(reason="the tests of CI (LOCKSTEP_TEST_TIER=ci)"))
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+REAL_PROCESSES = tuple(
+    f"tests/{name}"
+    for name in ("chaos/", "lanes/test_real", "lanes/test_dead", "house/test_local_nodes", "house/test_servers")
+)
+"""Tests of processes that are killed, stopped and waited for."""
+
+
+def _has_real_processes(nodeid: str) -> bool:
+    """These run one at a time: on the worker that has the run's one RabbitMQ."""
+    return nodeid.startswith(REAL_PROCESSES) or "rabbitmq" in nodeid
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types for it
+    """`make test` runs on two workers: a file stays on one, so its servers start once; each whole seed goes anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if _has_real_processes(nodeid):
+            return "real processes"
+        return nodeid if nodeid.startswith("tests/sim/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    config.option.loadscopereorder = False  # the order is ours: what takes longest begins first
+    return ByFile(config, log)
+
+
+def _first_come(item: pytest.Item) -> int:
+    """What takes longest begins first, or one worker would end long after the other."""
+    if _has_real_processes(item.nodeid):
+        return 0
+    return 1 if item.get_closest_marker("slow") else 2 if item.nodeid.startswith("tests/sim/") else 3
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of this run, the same for all its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import compiled_once  # noqa: F401 - a stage's statements are known from the stages before it
 from wsgi_transport import WsgiTransport
 
 import tasks.aftersales

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from integration.store import Transaction
 from integration.store.tables import effect
@@ -12,9 +12,12 @@ PENDING = ("intent", "unknown")
 """States in which the other side may have done it."""
 
 
+_OF = select(effect).where(effect.c.job_id == bindparam("of_job"), effect.c.name == bindparam("named"))
+
+
 def of(tx: Transaction, job_id: int, name: str) -> Row[Any] | None:
     """The effect row of a job by name."""
-    return tx.execute(select(effect).where(effect.c.job_id == job_id, effect.c.name == name)).one_or_none()
+    return tx.execute(_OF, {"of_job": job_id, "named": name}).one_or_none()
 
 
 def intend(

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select, update
 
 from integration.store import Transaction
 from integration.store.tables import exception, history, job
@@ -96,32 +97,50 @@ def note(tx: Transaction, exception_id: int, actor: str, verb: str, text: str = 
     tx.execute(tx.insert(history).values(exception_id=exception_id, at=tx.now, actor=actor, verb=verb, note=text))
 
 
-def resolve(tx: Transaction, where: Any, *, how: str, actor: str = SYSTEM, text: str = "") -> list[int]:
-    """Close the open cases that match. `how` says what made it so; a person's resolution carries a reason in `text`."""
-    closed = tx.execute(
+@lru_cache(maxsize=16)
+def _resolved(where: ColumnElement[bool]) -> Any:
+    return (
         update(exception)
         .where(where, exception.c.state != "resolved")
-        .values(state="resolved", resolved_at=tx.now, resolution=how)
+        .values(state="resolved", resolved_at=bindparam("now"), resolution=bindparam("how"))
         .returning(exception.c.id)
     )
+
+
+def resolve(
+    tx: Transaction, where: ColumnElement[bool], *, how: str, actor: str = SYSTEM, text: str = "", **terms: Any
+) -> list[int]:
+    """Close the open cases that match, `terms` being what `where` names.
+
+    `how` says what made it so; a person's resolution carries a reason in `text`.
+    """
+    closed = tx.execute(_resolved(where), {"now": tx.now, "how": how, **terms})
     ids = [int(i) for i in closed.scalars()]
     for i in ids:
         note(tx, i, actor, "resolved", f"{how}: {text}" if text else how)
     return ids
 
 
+_OF_JOB = and_(
+    exception.c.job_id == bindparam("of_job"), exception.c.type.not_in(bindparam("but", expanding=True))
+)
+
+
 def resolve_of_job(tx: Transaction, job_id: int, how: str, *, but: Collection[str] = ()) -> list[int]:
     """Close what is open for a job because both systems were read and agree; cases of a type in `but` stay."""
-    return resolve(tx, and_(exception.c.job_id == job_id, exception.c.type.not_in(list(but))), how=how)
+    return resolve(tx, _OF_JOB, how=how, of_job=job_id, but=list(but))
+
+
+_OF_CONNECTION = and_(
+    exception.c.job_id.is_(None),
+    exception.c.connection == bindparam("of_connection"),
+    exception.c.type.in_(bindparam("of_types", expanding=True)),
+)
 
 
 def resolve_of_connection(tx: Transaction, connection: str, types: Collection[str], how: str) -> list[int]:
     """Close a connection's own cases, e.g. when a probe succeeded."""
-    return resolve(
-        tx,
-        and_(exception.c.job_id.is_(None), exception.c.connection == connection, exception.c.type.in_(types)),
-        how=how,
-    )
+    return resolve(tx, _OF_CONNECTION, how=how, of_connection=connection, of_types=list(types))
 
 
 def resolve_causes(
@@ -268,15 +287,17 @@ def jobs_waiting_for(
     return [int(i) for i in rows.scalars()]
 
 
+_OPEN_CAUSES = (
+    select(exception.c.connection, exception.c.cause)
+    .where(exception.c.type == bindparam("of"), exception.c.state != "resolved")
+    .distinct()
+    .order_by(exception.c.connection, exception.c.cause)
+)
+
+
 def open_causes(tx: Transaction, type: str) -> list[tuple[str, str]]:
     """(connection, cause) of the open cases of a type."""
-    rows = tx.execute(
-        select(exception.c.connection, exception.c.cause)
-        .where(exception.c.type == type, exception.c.state != "resolved")
-        .distinct()
-        .order_by(exception.c.connection, exception.c.cause)
-    )
-    return [(row.connection, row.cause) for row in rows]
+    return [(row.connection, row.cause) for row in tx.execute(_OPEN_CAUSES, {"of": type})]
 
 
 def timeline(tx: Transaction, exception_id: int) -> list[Row[Any]]:

@@ -60,10 +60,12 @@ def mapping_text(tx: Transaction, connection: str, version: int | None = None) -
     return (int(row.version), row.text) if row else None
 
 
+_NEWEST = select(mapping.c.connection, func.max(mapping.c.version)).group_by(mapping.c.connection)
+
+
 def mapping_versions(tx: Transaction) -> dict[str, int]:
     """The newest version of every connection."""
-    rows = tx.execute(select(mapping.c.connection, func.max(mapping.c.version)).group_by(mapping.c.connection))
-    return {connection: int(version) for connection, version in rows}
+    return {connection: int(version) for connection, version in tx.execute(_NEWEST)}
 
 
 def record_act(tx: Transaction, actor: str, action: str, thing: str, reason: str = "") -> None:

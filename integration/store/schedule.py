@@ -3,15 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, bindparam, delete, select
 
 from integration.store import Transaction
 from integration.store.tables import cursor, heartbeat, run
 
+# Asked at every sweep; written once, because building a statement costs more than running it.
+_VALUE = select(cursor.c.value).where(cursor.c.system == bindparam("of"), cursor.c.stream == bindparam("stream"))
+_BEGUN = select(run.c.name).where(run.c.name == bindparam("run"), run.c.slot == bindparam("slot"))
+
 
 def read_cursor(tx: Transaction, system: str, stream: str) -> str | None:
     """The value a feed was read up to; `None` before the first time."""
-    return tx.scalar(select(cursor.c.value).where(cursor.c.system == system, cursor.c.stream == stream))
+    return tx.scalar(_VALUE, {"of": system, "stream": stream})
 
 
 def move_cursor(tx: Transaction, system: str, stream: str, value: str) -> None:
@@ -37,7 +41,7 @@ def begin_run(tx: Transaction, name: str, slot: str) -> bool:
 
 def has_begun(tx: Transaction, name: str, slot: str) -> bool:
     """Whether a scheduled run's slot is taken."""
-    return tx.scalar(select(run.c.name).where(run.c.name == name, run.c.slot == slot)) is not None
+    return tx.scalar(_BEGUN, {"run": name, "slot": slot}) is not None
 
 
 def forget_runs(tx: Transaction, before: datetime) -> int:

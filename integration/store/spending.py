@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, case, delete, func, select, update
+from sqlalchemy import Row, and_, bindparam, case, delete, func, select, update
 
 from integration.store import Transaction
 from integration.store.tables import breaker, spend
@@ -50,8 +50,11 @@ def forget(tx: Transaction, system: str, measure: str, before_slot: int) -> None
     tx.execute(delete(spend).where(spend.c.system == system, spend.c.measure == measure, spend.c.slot < before_slot))
 
 
+_BREAKER = select(breaker).where(breaker.c.system == bindparam("of"))
+
+
 def breaker_of(tx: Transaction, system: str) -> Row[Any] | None:
-    return tx.execute(select(breaker).where(breaker.c.system == system)).one_or_none()
+    return tx.execute(_BREAKER, {"of": system}).one_or_none()
 
 
 def breakers(tx: Transaction) -> list[Row[Any]]:

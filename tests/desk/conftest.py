@@ -11,9 +11,9 @@ from servers import Valkey
 Start = Callable[..., Flower]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_flower(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """`start_flower(ledger, *options, prefix="", **environment)`: a Flower that answers."""
+    """`start_flower(ledger, *options, prefix="", **environment)`: a Flower that answers, for as long as its module."""
     running: list[Flower] = []
 
     def start(ledger: Ledger, *options: str, prefix: str = "", **environment: str) -> Flower:

@@ -24,7 +24,7 @@ def served() -> Iterator[tuple[Fulfil, str]]:
     thread.start()
     yield fulfil, f"http://127.0.0.1:{server.effective_port}"
     server.close()
-    thread.join(5)
+    thread.join(1)
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def _obstacle(row: Any, now: datetime) -> str:
     if row.job_id is None:
         return "it concerns no order, so there is nothing to replay"
     if row.job_state in ledger.FINAL:
-        return f"its order is {row.job_state}: nothing is left to do"
+        return f"its {row.kind} is {row.job_state}: nothing is left to do"
     if row.until is not None and row.until > now:
         return f"being worked on now, until {row.until:%H:%M:%S} UTC at the latest"
     resting = row.not_before is not None and row.not_before > now
@@ -133,7 +133,9 @@ def _obstacle(row: Any, now: datetime) -> str:
 
 
 def _course(row: Any) -> str:
-    """What the order goes through, as `release.decide` and `effects.perform` will see it."""
+    """What the document goes through, as `release.decide` and `effects.perform` will see it."""
+    if row.kind != "order":
+        return "read again in both systems, then go on from what they say"
     if row.job_state == "held":
         return "read again, and post if it is released by now"
     if row.doubted:
@@ -207,12 +209,12 @@ def resolve(world: World, exception_id: int, how: str, reason: str, actor: str) 
         if row.state == "resolved":
             raise CaseworkError(f"exception {exception_id} is already resolved")
         if row.job_id is not None and not views.close_job(tx, row.job_id, f"closed by {actor} ({how}): {reason}"):
-            raise CaseworkError(f"order {row.number} is being worked on at this moment: try again in a minute")
+            raise CaseworkError(f"{row.kind} {row.number} is being worked on at this moment: try again in a minute")
         views.resolve_case(tx, exception_id, how=how, actor=actor, text=reason)
         _audit(tx, actor, "resolved", exception_id, f"{how}: {reason}")
     if row.job_id is None or row.job_state in ledger.FINAL:
         return f"exception {exception_id} is resolved"
-    return f"exception {exception_id} is resolved and order {row.number} is closed: nothing more is sent for it"
+    return f"exception {exception_id} is resolved and {row.kind} {row.number} is closed: nothing more is sent for it"
 
 
 def evidence(world: World, exception_id: int, actor: str) -> str:

@@ -24,7 +24,10 @@ def cases(tx: Transaction, ids: Collection[int]) -> list[Row[Any]]:
     doubted = exists().where(effect.c.job_id == job.c.id, effect.c.answer.is_(None), effect.c.state.in_(PENDING))
     columns = (
         *(exception.c[name] for name in ("id", "type", "cause", "state", "job_id", "document_id")),
-        *(job.c[name] for name in ("instance", "number", "connection", "posted_version", "until", "not_before")),
+        *(
+            job.c[name]
+            for name in ("instance", "kind", "number", "connection", "posted_version", "until", "not_before")
+        ),
         *(job.c.state.label("job_state"), sent.label("answered"), doubted.label("doubted")),
     )
     rows: list[Row[Any]] = []

@@ -33,7 +33,7 @@ def test_the_lanes_page_shows_every_lane_in_order_of_precedence_with_its_forecas
     body = page.text[page.text.index("<tbody>") :]
     places = [body.index(f"<strong>{lane}</strong>") for lane in LANES]
     assert places == sorted(places)
-    assert page.text.count("desk-forecast\">clear<") == len(LANES)
+    assert page.text.count('desk-forecast">clear<') == len(LANES)
     assert page.text.count("desk-chart") == len(LANES)
 
 

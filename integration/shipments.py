@@ -28,8 +28,12 @@ ASK_AGAIN = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What both systems and the ledger say of a page of dispatches: by ref, by order number, by job."""
+    """What both systems and the ledger say of a page of dispatches: by ref, by order number, by job.
 
+    `mapping` is the newest one: what a customer is told is decided when it is told.
+    """
+
+    mapping: Mapped
     dispatches: Mapping[str, Dispatch]
     orders: Mapping[str, Fetched]
     shown: Mapping[str, Sequence[ShownShipment]]
@@ -55,7 +59,8 @@ def _with_orders(page: Sequence[Job], found: Mapping[str, Dispatch], numbers: Se
     orders, shown = (storefront.fetch(numbers), storefront.shipments(numbers)) if numbers else ({}, {})
     with world.store.read() as tx:
         rows, writes = deliveries.orders(tx, instance, numbers), deliveries.writes(tx, [job.id for job in page])
-    return Reading(found, orders, shown, rows, writes)
+    mapping = next(m for m in world.connections() if m.connection == page[0].row.connection)
+    return Reading(mapping, found, orders, shown, rows, writes)
 
 
 def ref_of(job: Job) -> str:
@@ -63,17 +68,12 @@ def ref_of(job: Job) -> str:
     return job.key.number.removeprefix(f"{job.row.connection}-")
 
 
-def mapping_of(job: Job, world: World) -> Mapped:
-    """The newest mapping: what a customer is told is decided when it is told."""
-    return next(m for m in world.connections() if m.connection == job.row.connection)
-
-
 # ---------------------------------------------------------------------------------------------------------------- take
 
 
 def take(job: Job, reading: Reading, world: World) -> None:
     """Decide what a dispatch that was just read needs, and keep what was read in the vault."""
-    mapping, dispatch = mapping_of(job, world), reading.dispatches.get(ref_of(job))
+    mapping, dispatch = reading.mapping, reading.dispatches.get(ref_of(job))
     job.values |= {"clean_seq": job.row.dirty_seq, "read_at": world.store.now(), "mapping_version": mapping.version}
     if dispatch is None:
         return _absent(job, world)

@@ -10,11 +10,14 @@ from integration.domain.order import Key
 from integration.ports import CAPTURE, SHIPMENT
 from integration.store import Transaction
 from integration.store.effects import PENDING
-from integration.store.ledger import FINAL, Job
+from integration.store.ledger import FINAL, LANE_OF, OPEN, Job
 from integration.store.tables import effect, exception, job
 
 CAPTURE_PENDING = "capture pending"
 """The `source_status` of a shipment whose capture was asked for and has not settled."""
+CAPTURES_END = timedelta(days=60)
+"""How long it is asked whether a capture has settled; by then its case is long open."""
+LANE = LANE_OF["shipment"]
 
 _HAS_CASE = exists().where(exception.c.job_id == job.c.id, exception.c.state != "resolved")
 
@@ -63,7 +66,8 @@ def let_follow(tx: Transaction, order: Key) -> None:
 
 def unshown(tx: Transaction, connection: str, *, before: datetime) -> list[Row[Any]]:
     """Dispatches that left before an instant, are not known to be shown, and are nobody's case yet."""
-    late = select(job).where(job.c.connection == connection, job.c.kind == "shipment", job.c.state.not_in(FINAL))
+    open_ = (job.c.lane == LANE, job.c.state.in_(OPEN), job.c.connection == connection, job.c.kind == "shipment")
+    late = select(job).where(*open_)
     left = or_(job.c.occurred_at.is_not(None), job.c.read_at.is_(None))  # a label alone has not left
     late = late.where(left, func.coalesce(job.c.occurred_at, job.c.first_seen_at) < before, ~_HAS_CASE)
     return list(tx.execute(late.order_by(job.c.id).limit(500)).all())
@@ -76,7 +80,8 @@ def uncaptured(tx: Transaction, connection: str) -> list[Row[Any]]:
     wanted: Select[Any] = select(*job.c, *more).join(asked, and_(asked.c.job_id == job.c.id, asked.c.name == CAPTURE))
     wanted = wanted.join(made, and_(made.c.job_id == job.c.id, made.c.name == SHIPMENT))
     pending = (job.c.connection == connection, job.c.kind == "shipment", job.c.source_status == CAPTURE_PENDING)
-    return list(tx.execute(wanted.where(*pending, job.c.state != "closed").order_by(job.c.id)).all())
+    lately = (job.c.occurred_at > tx.now - CAPTURES_END, job.c.state != "closed")
+    return list(tx.execute(wanted.where(*pending, *lately).order_by(job.c.id)).all())
 
 
 def captures_pending(tx: Transaction) -> int:

@@ -19,7 +19,7 @@ from typing import Any, Self
 from tasks.supervisor import ROOT, Process, Supervisor, free_ports, listening, procfile, wait_for
 
 WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox's own, on loopback
-FULFIL_TOKEN = "sandbox-token"  # noqa: S105 - as above
+FULFIL_TOKEN = "sandbox-token"  # noqa: S105 - the sandbox's open one
 FULFIL_SECRET = base64.b64encode(WEBHOOK_SECRET.encode()).decode()
 """Fulfil's webhook secrets are base64."""
 PASSED_ON = (

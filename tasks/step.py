@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sentry_sdk
@@ -76,7 +77,9 @@ class Page(list[Job]):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link and its terms. `worth_it` may say, before anything is claimed, that a fuller page is to be waited for."""
+    """A link and its terms. `worth_it` says, before anything is locked, whether to claim: most knocks are on doors that
+    were opened, and a set-based link may wait for a fuller page.
+    """
 
     kind: str
     name: str
@@ -95,12 +98,13 @@ def step(
     *,
     kind: str = "order",
     page: int = 1,
-    worth_it: Callable[[Key, World], bool] = lambda key, world: True,
+    worth_it: Callable[[Key, World], bool] | None = None,
 ) -> Callable[[Callable[[Any, World], None]], Callable[[Any, World], None]]:
     """Make a function a link: a Celery task `<lane>.<function>` that takes a key. The link's name is its first verb."""
 
     def register(function: Callable[[Any, World], None]) -> Callable[[Any, World], None]:
-        link = Link(kind, function.__name__.split("_")[0], lane, page, function, worth_it)
+        name = function.__name__.split("_")[0]
+        link = Link(kind, name, lane, page, function, worth_it or partial(_is_due, name))
         LINKS[kind, link.name] = link
 
         @app.task(name=f"{lane}.{function.__name__}", bind=True, throws=(LockstepError,), max_retries=MOST_RETRIES)
@@ -116,6 +120,10 @@ def step(
         return function
 
     return register
+
+
+def _is_due(name: str, key: Key, world: World) -> bool:
+    return ledger.is_due(world.store, name, key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,7 @@ def _mark_refunds(instance: str, numbers: Iterable[str], world: World) -> None:
                 stamps = {refund.key.number: credit.stamp(refund) for refund in paid}
                 fresh = ledger.unseen(tx, instance, "refund", stamps) if stamps else []
                 ledger.mark_in(tx, fresh, "poll", order_number=order_number)
+                aftersales.name_order(tx, fresh, order_number)
 
 
 def _unreadable(tx: Transaction, world: World, order: Key) -> None:

@@ -5,7 +5,7 @@ remembered and then trusted. In a refund's row, `occurred_at` is when the money 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from integration import origin
@@ -202,12 +202,21 @@ def _check(refund: Refund, found: Books) -> None:
     if refund.amount.currency != order.currency:
         words = f"the order is in {order.currency}, {refund.amount} was paid back"
         raise Rejected("CREDIT_MISMATCH", "other currency than the order", words)
-    excess = money.excess(refund, found.refunds or (), order)
+    elsewhere = found.origin.mapping is not None and found.origin.mapping.shipments.capture == "elsewhere"
+    taken = order.grand_total if elsewhere else money.captured(order)
+    excess = money.excess(refund, found.refunds or (), order, taken)
     if excess:
         raise Rejected("REFUND_EXCEEDS", "more than was captured or sold", excess)
     wrong = money.arithmetic(refund)
     if wrong:
         raise Rejected("CREDIT_MISMATCH", "the refund's parts do not add up", wrong)
+
+
+def _terms(order: Origin, world: World) -> Mapped:
+    """The words of today with the rates of the sale: what was taxed at 20 % is given back at 20 %."""
+    assert order.mapping is not None
+    sale = world.mapping(order.mapping.connection, order.version or order.mapping.version)
+    return replace(order.mapping, shipping_tax=sale.shipping_tax)
 
 
 def post(job: Job, world: World) -> None:
@@ -224,7 +233,7 @@ def post(job: Job, world: World) -> None:
     if mapping.credit.strategy == "off":
         ref = _keyed(refund, found.origin, erp)
     else:
-        draft = erp.compose_memo(refund, found.order, found.origin.ref, mapping)
+        draft = erp.compose_memo(refund, found.order, found.origin.ref, _terms(found.origin, world))
         may_send = _still_due(job, refund, found, world)
         if job.row.posted_version is None:
             _check(refund, found)
@@ -282,7 +291,7 @@ def prove(job: Job, found: Books | None, memos: Mapping[str, Sequence[Memo]], wo
         raise Rejected("CREDIT_REVERSAL", "failed after its memo", words)
     if memo.life == "draft":
         _still_draft(job, refund, memo, found.origin.mapping, world)
-    draft = erp.compose_memo(refund, found.order, found.origin.ref, found.origin.mapping)
+    draft = erp.compose_memo(refund, found.order, found.origin.ref, _terms(found.origin, world))
     _proved(job, draft, memo, erp, world)
 
 
@@ -296,8 +305,8 @@ def _proved(job: Job, draft: Draft, memo: Memo, erp: ERP, world: World) -> None:
         raise Rejected(
             "CREDIT_MISMATCH", f"{erp.name}: {_kind(proof.differences[0].name)}", f"read back unequal: {shown}"
         )
-    name = memo.number or memo.ref
-    job.then("proven", f"proved equal to the minor unit as {name}", done_at=world.store.now())
+    now, name = world.store.now(), memo.number or memo.ref
+    job.then("proven", f"proved equal to the minor unit as {name}", done_at=now, closed_at=now)
     job.also(_agree(job, "verified: read back equal"))
 
 

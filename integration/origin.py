@@ -13,7 +13,7 @@ READY, WAITS, UNKNOWN, NONE, BY_HAND = "ready", "waits", "unknown", "none", "by 
 class Origin:
     """`ready`: proven in the ERP of `mapping` as `ref`; `waits`: not yet; `unknown`: not even in our ledger; `none`:
     nothing was booked, so nothing comes back; `by hand`: a person has closed the order, and only a person knows what was
-    booked. `words` say why it is not ready.
+    booked. `words` say why it is not ready. `version` of its mapping had the rates of the sale.
     """
 
     verdict: str
@@ -21,6 +21,7 @@ class Origin:
     mapping: Mapping | None = None
     ref: str = ""
     market: str = ""
+    version: int = 0
 
 
 def of(order_number: str, row: Any | None, mappings: Sequence[Mapping]) -> Origin:
@@ -28,7 +29,7 @@ def of(order_number: str, row: Any | None, mappings: Sequence[Mapping]) -> Origi
     if row is None:
         return Origin(UNKNOWN, f"order {order_number} is not known yet")
     mapping = next((m for m in mappings if m.connection == row.connection), None)
-    told = {"mapping": mapping, "ref": row.erp_ref or "", "market": row.market}
+    told = {"mapping": mapping, "ref": row.erp_ref or "", "market": row.market, "version": row.mapping_version or 0}
     if row.state == "observed":
         return Origin(NONE, f"order {order_number} is only observed: the ERP never got it from us", **told)
     if row.state == "cancelled":

@@ -301,7 +301,8 @@ def complete(job: Job, world: World) -> None:
     _push_stock(job, seen.pieces, job.row.connection)
     if finding.verdict != AGREED:
         raise Rejected(_TROUBLE[finding.verdict], _cause(finding, document), finding.words)
-    job.then("proven", f"completed in Centra: {finding.words}", done_at=world.store.now())
+    now = world.store.now()
+    job.then("proven", f"completed in Centra: {finding.words}", done_at=now, closed_at=now)
     job.also(_agree(job, "verified: received, inspected and completed in both systems"))
 
 

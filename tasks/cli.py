@@ -261,9 +261,9 @@ def _placed(world: "World", instance: str, since: datetime, until: datetime) -> 
 @actor_option
 @yes_option
 def erase(number: str, instance: str, reason: str, actor: str, yes: bool) -> None:
-    """Erase a person's data of one order and its parcels: the keys are destroyed; ledger, proofs and audit still verify."""
+    """Erase a person's data of one order and of all that belongs to it: the keys go; ledger, proofs, audit still verify."""
     from integration.domain.order import Key
-    from integration.store import deliveries, documents, ledger, reference
+    from integration.store import aftersales, documents, ledger, reference
 
     world = open_world()
     key = Key(instance, "order", number)
@@ -278,8 +278,7 @@ def erase(number: str, instance: str, reason: str, actor: str, yes: bool) -> Non
             f"This order is not finished ({row.state}) and cannot be posted once erased. Erase it?", abort=True
         )
     with world.store.write("erase") as tx:
-        parcels = [shipment.id for shipment in deliveries.of_order(tx, instance, number)]
-        keys = [documents.erase(tx, id) for id in (row.id, *parcels)]
+        keys = [documents.erase(tx, each.id) for each in (row, *aftersales.kin(tx, row))]
         if erased := any(keys):
             reference.record_act(tx, actor, "data erased", f"{key}", reason)
     say(f"{key}: the person's data is {'erased' if erased else 'erased already; nothing was done'}")

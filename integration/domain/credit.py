@@ -49,13 +49,16 @@ class Refund:
     method: str
 
 
-CAPTURE = "CAPTURE"
-"""The entry of a payment history that took money; requests for it are other entries."""
+CAPTURES = ("CAPTURE", "CAPTURE_REQUEST")
+"""The entries of a payment history that took money: some providers are asked first. Whether a request that succeeded has a
+capture beside it is unconfirmed, so the larger sum of the two kinds counts.
+"""
 
 
 def captured(order: Order) -> Money:
     """The money that the provider has taken for an order."""
-    return total([p.amount for p in order.payments if p.kind == CAPTURE and p.settled], order.currency)
+    sums = [[p.amount for p in order.payments if p.kind == kind and p.settled] for kind in CAPTURES]
+    return max((total(amounts, order.currency) for amounts in sums), key=lambda taken: taken.minor)
 
 
 def components(refund: Refund) -> list[tuple[str, Money]]:
@@ -88,15 +91,14 @@ def in_words(refund: Refund) -> str:
     return f"{'; '.join(told) or 'nothing'}; total {refund.amount}"
 
 
-def excess(refund: Refund, known: Iterable[Refund], order: Order) -> str:
+def excess(refund: Refund, known: Iterable[Refund], order: Order, taken: Money) -> str:
     """Why this refund, with those before it, is more than may be paid back; empty where it is not.
 
-    `known` are all refunds of the order. What failed does not count; what is pending does, for it may still settle.
+    `known` are all refunds of the order, `taken` the money taken for it. What failed does not count; what is pending does, for it may still settle.
     """
     counting = sorted((r for r in known if r.life != FAILED), key=lambda r: (r.at, r.key.number))
     upto = [r for r in counting if (r.at, r.key.number) <= (refund.at, refund.key.number)]
     paid_back = total([r.amount for r in upto], order.currency)
-    taken = captured(order)
     if paid_back.minor > taken.minor:
         return f"{paid_back} has been refunded in {len(upto)} refund(s), {taken} was captured"
     twice = [r.key.number for r in upto if refund.return_number and r.return_number == refund.return_number]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, or_, select
+from sqlalchemy import Row, and_, exists, or_, select, update
 
 from integration.domain.order import Key
 from integration.store import Transaction, exceptions
@@ -95,6 +95,16 @@ def touched(tx: Transaction, instance: str, since: datetime, *, limit: int) -> l
         select(found.c.number, found.c.changed_at).order_by(found.c.changed_at, found.c.number).limit(limit)
     )
     return [(str(row.number), row.changed_at) for row in rows]
+
+
+def name_order(tx: Transaction, refunds: Collection[Key], order_number: str) -> None:
+    """Rows that somebody made by their number alone learn which order they belong to."""
+    numbers = [key.number for key in refunds]
+    if numbers:
+        instance = next(iter(refunds)).instance
+        nameless = (job.c.instance == instance, job.c.kind == "refund", job.c.number.in_(numbers))
+        named = update(job).where(*nameless, job.c.order_number.is_(None)).values(order_number=order_number)
+        tx.execute(named)
 
 
 def ended(tx: Transaction, instance: str, *, since: datetime, after: int, limit: int) -> list[tuple[int, str]]:

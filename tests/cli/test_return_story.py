@@ -8,7 +8,8 @@ import pytest
 from stage import ADDRESS, Stage
 from steps.back import come_back, follow, goods_row, money_row, send_back, sold, with_rule
 
-from integration import story
+from integration import casework, story
+from integration.vault import VaultError
 
 
 def lines(stage: Stage, kind: str, number: str, *, live: bool = False) -> str:
@@ -107,6 +108,20 @@ def test_return_and_refund_are_told_at_the_command_line(
         told = json.loads(lockstep(*words, "--json").output)
         assert (told["kind"], told["number"], told["state"]) == (words[0], words[1], "proven")
     assert "no return 99 is in the ledger" in lockstep("return", "99").output
+
+
+def test_an_erasure_takes_what_the_erp_said_of_returns_and_refunds_too(lockstep: Any, stage: Stage) -> None:
+    number = sold(stage, 2)
+    stage.fulfil.faults.plan("user-error", operation="return_order")
+    made = send_back(stage, number)
+    follow(stage)
+    (case,) = stage.open_cases()
+    assert casework.evidence(stage.world, case.id, "ann")
+    words = ("erase", number, "--instance", "brand", "--reason", "GDPR 17", "--actor", "ann", "--yes")
+    assert lockstep(*words).exit_code == 0
+    with pytest.raises(VaultError, match="erased"):
+        casework.evidence(stage.world, case.id, "ann")
+    assert goods_row(stage, made).state == "dead"
 
 
 def test_a_return_nobody_told_of_is_unknown(stage: Stage) -> None:

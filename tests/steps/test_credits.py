@@ -247,6 +247,23 @@ def bought_and_sold(stage: Stage, lines: list[BasketLine], **terms: object) -> s
     return number
 
 
+@pytest.mark.scenario("CRN-13")
+def test_what_was_taxed_at_the_sales_rate_is_given_back_at_it_whatever_the_rate_is_by_now(stage: Stage) -> None:
+    number = sold(stage, 2)
+    head, mark, rest = TEXT.partition("\n[shipping_tax]")
+    assert '\nGB = "20"\n' in rest
+    stage.apply(head + mark + rest.replace('\nGB = "20"\n', '\nGB = "0"\n', 1))
+    made = send_back(stage, number, shipping=Decimal("4.95"))
+    follow(stage)
+    refund_return(stage, made)
+    follow(stage)
+    memo = credited(stage, money_row(stage, number), "22.95")
+    (sale,) = stage.sales(number)
+    (sold_at,) = [line for line in sale["lines"] if line[0] is None]
+    (given_back,) = [line for line in memo["lines"] if line[0] is None]
+    assert [-Decimal(part) for part in given_back[3:5]] == [Decimal(part) for part in sold_at[3:5]]
+
+
 # ------------------------------------------------------------------------------------- what must not be credited
 
 
@@ -266,6 +283,22 @@ def test_the_same_money_paid_back_twice_stops_the_second_memo_with_the_arithmeti
     case = dead(stage, second, "REFUND_EXCEEDS")
     assert "81.90 GBP has been refunded in 2 refund(s), 40.95 GBP was captured" in case.message
     assert (first.state, len(all_memos(stage))) == ("proven", 1)
+
+
+def test_where_money_is_taken_elsewhere_the_orders_total_is_the_limit(stage: Stage) -> None:
+    stage.apply(with_rule("shipments", 'capture = "elsewhere"'))
+    number = sold(stage, 2)
+    assert not [p for p in book(stage, number)["payments"] if p["entry_type"].startswith("CAPTURE")]
+    at_the_provider(stage, number, "REFUND", "40.95")
+    stage.hint(number)
+    stage.work()
+    follow(stage)
+    credited(stage, money_row(stage, number), "40.95")
+    at_the_provider(stage, number, "REFUND", "0.01")
+    stage.hint(number)
+    stage.work()
+    follow(stage)
+    dead(stage, money_rows(stage, number)[1], "REFUND_EXCEEDS")
 
 
 @pytest.mark.scenario("CRN-15")
@@ -540,6 +573,21 @@ def test_a_refund_told_of_twice_is_one_memo(stage: Stage) -> None:
     follow(stage)
     credited(stage, money_row(stage, number), "6.00")
     assert len(all_memos(stage)) == 1
+
+
+def test_a_refund_that_an_operator_named_before_anybody_knew_its_order_is_credited_once_it_is_known(
+    stage: Stage,
+) -> None:
+    number = sold(stage, 2)
+    run_feed(stage, "refunds")
+    paid_back(stage, number, "6.00")
+    named = f"{number}-{stage.centra.book.find(int(number)).payments[-2].id}"
+    ledger.mark(stage.store, [Key("brand", "refund", named)], "operator")
+    stage.sweep(1, every=1)
+    assert row_of(stage, "refund", named).state == "observed"
+    follow(stage)
+    assert row_of(stage, "refund", named).order_number == number
+    credited(stage, money_row(stage, number), "6.00")
 
 
 def test_a_memo_that_is_late_and_nobodys_case_becomes_one(stage: Stage) -> None:

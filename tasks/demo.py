@@ -34,6 +34,7 @@ SETTINGS = {
     "LOCKSTEP_LEASE_SECONDS": "20",  # a killed worker's orders are taken over before anyone looks away
     "LOCKSTEP_HTTP_READ_SECONDS": "4",
     "LOCKSTEP_POLL_SECONDS": "8",
+    "LOCKSTEP_POLL_OVERLAP_SECONDS": "30",
     "LOCKSTEP_REREAD_SECONDS": "60",
     "LOCKSTEP_BREAKER_SECONDS": "5",
     "LOCKSTEP_PROVE_PATIENCE_SECONDS": "5",
@@ -159,7 +160,7 @@ def _night(stack: Stack, store: Store, say: Callable[[str], None]) -> None:
 class _Rest:
     """Everything has come to rest when, for a while after the day's end, nothing is due and nothing changes."""
 
-    QUIET_LOOKS = 12
+    QUIET_LOOKS = 8
 
     def __init__(self) -> None:
         self.quiet = 0

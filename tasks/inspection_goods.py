@@ -159,8 +159,11 @@ def oversold(books: Books) -> dict[tuple[str, str], int]:
 
 
 def _formula(books: Books) -> list[str]:
-    """What shoppers can buy in Centra is Fulfil's figure less what Centra sold and Fulfil does not know, never below 0."""
-    figures, unknown = _available(books), unknown_to_erp(books, cautious=True)
+    """What shoppers can buy in Centra is Fulfil's figure less what Centra sold and Fulfil does not know, never below 0.
+
+    Never more than that, and less only by what `cautious` keeps back.
+    """
+    figures, unknown, kept = _available(books), unknown_to_erp(books), unknown_to_erp(books, cautious=True)
     excused = " ".join(f"{case['cause']} {case['message']}" for case in books.cases if _about_stock(case))
     broken = []
     for sku, row in books.whole["stock"].items():
@@ -168,9 +171,11 @@ def _formula(books: Books) -> list[str]:
             key = (books.ground.place[int(house)], sku)
             if key not in figures or sku in excused:
                 continue
-            due, shown = max(0, figures[key] - unknown[key]), level["free"] - level["demand"]
-            if shown != due and not (due == 0 and shown < 0):
-                broken.append(f"{sku} in {key[0]}: {shown} for sale in Centra, {due} by the formula")
+            least, most = (max(0, figures[key] - off[key]) for off in (kept, unknown))
+            shown = level["free"] - level["demand"]
+            if not least <= shown <= most and not (least == 0 and shown < 0):
+                words = str(most) if least == most else f"{least} to {most}"
+                broken.append(f"{sku} in {key[0]}: {shown} for sale in Centra, {words} by the formula")
     return broken
 
 

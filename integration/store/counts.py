@@ -1,11 +1,14 @@
 """The ledger at a glance: how many orders stand where, and what is open."""
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from integration.store import Transaction, exceptions
 from integration.store.tables import exception, job, level
+
+SOON = timedelta(minutes=5)
 
 
 def orders_by_state(tx: Transaction) -> dict[str, int]:
@@ -27,9 +30,12 @@ def levels(tx: Transaction) -> tuple[int, int]:
 
 
 def moving(tx: Transaction) -> int:
-    """Documents on their way: not at rest, not held, not dead; or with a hint that nobody has followed yet."""
+    """Documents on their way: not at rest, not held, not dead, not parked for more than `SOON`; or with a hint that nobody
+    has followed yet.
+    """
+    soon = or_(job.c.not_before.is_(None), job.c.not_before <= tx.now + SOON)
     on_their_way = or_(
-        job.c.state.in_(("seen", "ready", "created", "captured", "posted", "received", "cancelling")),
+        and_(job.c.state.in_(("seen", "ready", "created", "captured", "posted", "received", "cancelling")), soon),
         job.c.dirty_seq > job.c.clean_seq,
         job.c.owner.is_not(None),
     )

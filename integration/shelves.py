@@ -166,9 +166,9 @@ def show(
     shelves: Mapping[str, Shelf],
 ) -> None:
     """These levels were read from the storefront and agree with what it shall show."""
+    seen = {"state": "shown", "shown_at": tx.now, "tries": 0}
     shown = [
-        {"sku": row.sku, "state": "shown", "shown": shelves[row.sku].available, "shown_at": tx.now, "tries": 0}
-        for row in rows
+        {"sku": row.sku, "shown": shelves[row.sku].available, "pushed_figure_at": row.figure_at} | seen for row in rows
     ]
     levels.write(tx, feed.connection, feed.place.id, shown)
     levels.settle(tx, feed.connection, feed.place.id, [row.sku for row in rows])

@@ -78,7 +78,7 @@ def places(connection: str, world: World) -> None:
     stocktake.check_places(connection, world)
 
 
-@feed("stock", every=lambda world: COMPARE_EVERY, systems=connections)
+@feed("stock", every=lambda world: COMPARE_EVERY, systems=connections, sweeps=True)
 def compare(connection: str, world: World) -> None:
     """Every SKU, once a night: what the deltas missed."""
     stocktake.compare(connection, world)

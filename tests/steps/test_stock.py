@@ -26,6 +26,7 @@ from steps.stockroom import (
 
 from integration.sandbox.centra_orders import BasketLine
 from integration.sandbox.centra_switches import CentraSwitches
+from integration.sandbox.fulfil_seed import SUPPLIERS
 from integration.store import ledger, levels
 from integration.store.tables import job
 from tasks import step
@@ -147,6 +148,20 @@ def run_link(stage: Stage, name: str) -> None:
         tx.execute(job.update().where(job.c.kind == "stock").values(state=state, not_before=None))
     stage.queue.clear()
     step.run(step.LINKS["stock", name], Key("brand", "stock", "fulfil"), stage.world, task_id=name)
+
+
+def test_an_order_whose_life_in_centra_is_over_is_not_taken_for_one_that_centra_still_holds(stages: OpenStage) -> None:
+    """Else the next sale that nobody told us of would hide behind it."""
+    stage = stocked(stages)
+    counted(stage, 10)
+    number = buy(stage, 3)
+    post(stage, number)
+    hint(stage)
+    assert at(stage).known == 3
+    with stage.store.write() as tx:
+        tx.execute(job.update().where(job.c.number == number, job.c.kind == "order").values(closed_at=tx.now))
+    hint(stage)
+    assert (at(stage).known, free(stage)) == (0, 4)
 
 
 @pytest.mark.scenario("STK-23")
@@ -321,6 +336,20 @@ def test_a_transfer_counts_only_where_the_goods_can_be_sold(stages: OpenStage) -
     run_feed(stage, "movements", "fulfil")
     stage.sweep(2)
     assert (free(stage), free(stage, place=2)) == (6, before + 4)
+
+
+@pytest.mark.scenario("STK-16")
+@pytest.mark.parametrize("figure", ["available", "on hand"])
+def test_what_is_not_inspected_or_lies_in_quarantine_is_not_sold(stages: OpenStage, figure: str) -> None:
+    stage = stocked(stages, on_hand("physical") if figure == "on hand" else "")
+    counted(stage, 10)
+    goods = stage.fulfil._states.stock
+    for zone in ("input_location", "quarantine_location"):
+        move = goods.make(goods.product(SKU)["id"], 5.0, SUPPLIERS, goods.warehouse(4)[zone], state="assigned")
+        goods.change(move, state="done")
+    assert stage.fulfil.books()["stock"][SKU]["by_warehouse"]["LON"]["on_hand"] == 20
+    hint(stage)
+    assert free(stage) == 10
 
 
 @pytest.mark.parametrize("quantity_type", KINDS)

@@ -63,7 +63,7 @@ def order_request(reference: str, found: PricedOrder, mapping: Mapped) -> dict[s
         "billing_address": _address(order.bill_to, order),
         "shipping_address": _address(order.ship_to, order),
         "sale_lines": [row for part in found.lines for row in _lines(part, order, mapping, decimals)],
-        "shipping_lines": [_charge(p, order, mapping) for p in (found.shipping, found.handling) if p],
+        "shipping_lines": _charges(found, mapping),
         "payments": _payments(found, mapping),
         "amount": found.total.decimal,
         "currency_code": order.currency,
@@ -96,6 +96,17 @@ def _taxes(part: Part, tax: Money, order: Order, mapping: Mapped) -> list[dict[s
     percent = digits(part.tax_percent)
     name = mapping.tax_name(order.ship_to.country, percent)
     return [{"name": name, "rate": percent / 100, "amount": tax.decimal}]
+
+
+def _charges(found: PricedOrder, mapping: Mapped) -> list[dict[str, object]]:
+    """Shipping and handling. A way of shipping that costs nothing is a line, too: it names the carrier."""
+    order = found.order
+    rows = [_charge(part, order, mapping) for part in (found.shipping, found.handling) if part]
+    if found.shipping is None and order.shipping_option:
+        carrier = mapping.carrier(order.market, order.shipping_option)
+        free = {"channel_identifier": SHIPPING_LINE, "description": order.shipping_option, "tax_lines": []}
+        rows.insert(0, {**free, "amount": Decimal(0), "carrier_service_code": carrier})
+    return rows
 
 
 def _charge(part: Part, order: Order, mapping: Mapped) -> dict[str, object]:

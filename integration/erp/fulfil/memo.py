@@ -82,7 +82,9 @@ def _parts(refund: Refund, order: Order, mapping: Mapped) -> list[Part]:
     if goods:
         lowered = goods.allocate([max(0, line.gross.minor) for line in refund.lines])
         parts = [_lowered(part, share) for part, share in zip(parts, lowered, strict=True)]
-    charges = {"shipping": refund.shipping - shipping, "handling": refund.handling, "fee": -refund.fee}
+    if refund.shipping - shipping:
+        parts.append(_shipping(refund.shipping - shipping, shipping, order, mapping.charge_percent(country)))
+    charges = {"handling": refund.handling, "fee": -refund.fee}
     parts += [_charge(name, gross, mapping.charge_percent(country)) for name, gross in charges.items() if gross]
     if refund.goodwill:
         parts.append(_charge("goodwill", refund.goodwill, mapping.goodwill_percent(country)))
@@ -123,6 +125,16 @@ def _lowered(part: Part, share: Money) -> Part:
 def _charge(name: str, gross: Money, percent: Decimal | None) -> Part:
     net = _net(gross, percent)
     return Part(name, name, "", "", TITLES[name], 1, percent, net, gross - net)
+
+
+def _shipping(gross: Money, lowered: Money, order: Order, percent: Decimal) -> Part:
+    """Shipping with the very tax that the sale had on it, in proportion; by its rate where a voucher had lowered it."""
+    part = _charge("shipping", gross, percent)
+    whole = order.shipping if order.prices_include_tax else order.shipping + order.shipping_tax
+    if lowered or not whole:
+        return part
+    tax = order.shipping_tax.share(Fraction(gross.minor, whole.minor))
+    return replace(part, net=gross - tax, tax=tax)
 
 
 def _net(gross: Money, percent: Decimal | None) -> Money:

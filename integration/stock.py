@@ -89,9 +89,9 @@ class Feed:
 
     def sold(self, tx: Transaction, skus: Collection[str]) -> dict[str, Sold]:
         """Our orders against the figures on record. What is on hand has deducted no order, and not what left since."""
-        instance, place = self.mapping.centra, self.place.id
-        found = levels.sold(tx, instance, self.connection, place, skus, elsewhere=self.elsewhere)
-        if self.stock.figure == AVAILABLE:
+        instance, place, net = self.mapping.centra, self.place.id, self.stock.figure == AVAILABLE
+        found = levels.sold(tx, instance, self.connection, place, skus, elsewhere=self.elsewhere, until_told=net)
+        if net:
             return {sku: replace(each, late=0) for sku, each in found.items()}
         return {sku: Sold(0, each.known + each.unposted, each.late) for sku, each in found.items()}
 

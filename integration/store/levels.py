@@ -14,8 +14,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, func, or_, select, update
 
+from integration.ports import COMPLETION
 from integration.store import Transaction
-from integration.store.tables import job, level, unit, variant
+from integration.store.effects import PENDING
+from integration.store.tables import effect, job, level, unit, variant
 
 SOME = 500
 """Rows in one statement: far below what either database binds."""
@@ -85,9 +87,19 @@ NOTHING_SOLD = Sold()
 
 
 def sold(
-    tx: Transaction, instance: str, connection: str, place: str, skus: Collection[str], *, elsewhere: Collection[str]
+    tx: Transaction,
+    instance: str,
+    connection: str,
+    place: str,
+    skus: Collection[str],
+    *,
+    elsewhere: Collection[str],
+    until_told: bool,
 ) -> dict[str, Sold]:
     """What our orders mean to the figures that the levels of a place hold now; SKUs without orders are left out.
+
+    Pieces count until they leave the building or, `until_told`, until the storefront may know that they have: it goes on
+    deducting what has left and is not paid for.
 
     `elsewhere` are the markets known to sell from another place; an order of a market that nobody knows counts in every
     place. An order that has no connection yet may become this one's.
@@ -99,9 +111,9 @@ def sold(
         .join(shipment, shipment.c.id == packed.c.job_id)
         .where(shipment.c.instance == job.c.instance, shipment.c.kind == "shipment")
         .where(shipment.c.order_number == job.c.number, packed.c.sku == unit.c.sku)
-        .scalar_subquery()
     )
-    left = unit.c.quantity - func.coalesce(gone, 0)
+    deducted_once = gone.where(_may_be_told(shipment)) if until_told else gone
+    left = unit.c.quantity - func.coalesce(deducted_once.scalar_subquery(), 0)
     pieces = case((left > 0, left), else_=0)
     proven = job.c.state == "proven"
     deducted = and_(proven, job.c.done_at <= level.c.figure_at)
@@ -127,6 +139,13 @@ def sold(
         for sku, late in _late(tx, instance, connection, these):
             found[sku] = replace(found.get(sku, NOTHING_SOLD), late=int(late))
     return found
+
+
+def _may_be_told(shipment: Any) -> ColumnElement[bool]:
+    """Whether the storefront was told that a shipment has left, or may have been."""
+    sent = or_(effect.c.answer.is_not(None), effect.c.state.in_(PENDING))
+    begun = select(effect.c.id).where(effect.c.job_id == shipment.c.id, effect.c.name == COMPLETION, sent)
+    return or_(shipment.c.done_at.is_not(None), begun.exists())
 
 
 def _late(tx: Transaction, instance: str, connection: str, these: ColumnElement[bool]) -> list[Any]:

@@ -95,3 +95,21 @@ def test_a_sale_that_appears_after_its_cancellation_was_settled_is_cancelled_too
     assert [sale["state"] for sale in stage.sales(number)] == ["cancel"]
     assert stage.row(number).state == "cancelled"
     assert stage.open_cases() == []
+
+
+def test_what_has_left_and_is_not_paid_for_is_deducted_once() -> None:
+    """Centra goes on holding the pieces of a shipment that it will not complete; Fulfil has given them away already."""
+    stage = Stage(stock=True)
+    stage.sweep(8)
+    place, sku = stage.centra.book.stock, stage.sku()
+    before = place.free(1, sku)
+    number = stage.order()
+    stage.hint(number)
+    stage.sweep(4)
+    stage.centra.faults.plan("capture-fails", operation="captureShipment")
+    (shipment,) = stage.fulfil.waiting_shipments()
+    stage.fulfil.ship(shipment["id"])
+    stage.sweep(10)
+    assert [case.type for case in stage.open_cases() if case.job_id] == ["CAPTURE_FAILED"]
+    assert stage.centra.orders[int(number)].status == "PROCESSING"
+    assert (place.free(1, sku), place.allocated[1, sku]) == (before - 2, 2)

@@ -41,6 +41,7 @@ class Totals:
     steps: int = 0
     proofs: int = 0
     zombies: int = 0
+    window_units: int = 0
     longest_heal: tuple[float, int] = (0.0, -1)
     fired: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
@@ -55,6 +56,7 @@ class Totals:
         self.steps += result.steps
         self.proofs += result.proofs
         self.zombies += result.zombies
+        self.window_units += result.window_units
         self.longest_heal = max(self.longest_heal, (result.healed_after, result.seed))
         self.fired += result.fired
         self.passed += result.passed
@@ -81,6 +83,7 @@ class Totals:
             ("virtual time", f"{self.seconds / 86400:.2f} days in {self.steps} steps"),
             ("proofs held against Centra's books", f"{self.proofs}"),
             ("creates sent by workers stopped too long", f"{self.zombies}"),
+            ("units oversold in honest windows", f"{self.window_units}"),
             ("longest time to heal", f"{heal:.0f} s (seed {slowest})"),
             ("crash points hit", f"{len(self.crashed_at)} of {len(self.passed)}"),
             ("faults", f"{sum(self.fired.values())} of {len(FAULTS)} classes"),

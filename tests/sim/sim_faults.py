@@ -23,6 +23,8 @@ _SILENT = ("error-before", "timeout-before", "unavailable", "html", "not-json")
 _THROTTLED = ("throttled", "throttled-date", "throttled-timestamp", "throttled-silent")
 _AFTER = ("error-after", "timeout-after", "drop-after")
 
+_WRITE = (*_SILENT, *_AFTER, "throttled", "slow", "user-error")
+
 CALLS: dict[str, tuple[str, ...]] = {
     "centra read": (*_SILENT, *_THROTTLED, "slow", "partial"),
     "centra write": (*_SILENT, *_AFTER),
@@ -32,27 +34,39 @@ CALLS: dict[str, tuple[str, ...]] = {
         *("duplicate-race", "search-lag", "channel-exception", "recalculated", "user-error"),
     ),
     "fulfil cancel": (*_SILENT, *_AFTER, "throttled", "user-error"),
+    "centra shipment": (*_WRITE, "partial", "late"),
+    "centra capture": (*_WRITE, "partial"),
+    "centra completion": (*_WRITE, "partial"),
+    "centra stock": (*_WRITE, "partial"),
+    "centra return": (*_WRITE, "partial"),
+    "fulfil return": (*_WRITE, "late", "search-lag", "duplicate-race"),
+    "fulfil memo": (*_WRITE, "late", "search-lag", "recalculated"),
+    "fulfil posting": _WRITE,
 }
 """What can befall a call, by kind of call; the sandbox knows these faults by their second part.
 
 `late` takes effect within the time that an effect of class C waits, `very-late` after it.
 """
 
+MOMENTS = ("capture-fails", "settlement-fails", "clamp")
+"""What Centra or its payment provider does without any call going wrong."""
 WEBHOOKS = ("webhook-lost", "webhook-doubled", "webhook-late", "webhook-forged", "webhook-reordered")
 
 OTHERS = (
     *("crash", "pause"),
     *("message lost", "message doubled", "message reordered", "broker wiped"),
     *(*WEBHOOKS, "events-doubled"),
+    *MOMENTS,
     *("database busy", "host unreachable", "outage", "token revoked"),
 )
 
 FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names))
 """All declared classes: a batch in which one of them never fired has not tested it."""
 
-SURE_EVERY, CANCELS_SURE_EVERY = 7, 3
+SURE_EVERY, RARE_SURE_EVERY = 7, 3
 """No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity; of a third of those
-of cancelling, because few seeds have more than a cancel or two to suffer them."""
+of rare calls, because few seeds have more than one or two that could suffer them."""
+RARE = ("fulfil cancel", "fulfil return", "fulfil memo", "fulfil posting", "centra return", "settlement-fails", "clamp")
 DOOMED_EVERY = 5
 """The same for the seams of the product, whatever their names: at a fifth of them somebody is surely killed once."""
 STOPPED_EVERY = 3
@@ -63,7 +77,15 @@ _KIND_OF_OPERATION = {
     "create_order": "fulfil create",
     "cancel": "fulfil cancel",
     **dict.fromkeys(("confirmEvents", "setEventListeners"), "centra write"),
-    **dict.fromkeys(("orders", "events"), "centra read"),
+    **dict.fromkeys(("orders", "events", "returns", "warehouses", "productSizes"), "centra read"),
+    "createShipment": "centra shipment",
+    "captureShipment": "centra capture",
+    "completeShipment": "centra completion",
+    "setStock": "centra stock",
+    "completeReturn": "centra return",
+    "return_order": "fulfil return",
+    "create_invoice": "fulfil memo",
+    "post": "fulfil posting",
 }
 
 
@@ -134,7 +156,7 @@ class Swarm:
 
 
 def _turn(name: str) -> int:
-    return CANCELS_SURE_EVERY if name.startswith("fulfil cancel") else SURE_EVERY
+    return RARE_SURE_EVERY if name.startswith(RARE) else SURE_EVERY
 
 
 class SwarmFaults(Faults):
@@ -152,8 +174,10 @@ class SwarmFaults(Faults):
             return Plan(name, operation, seconds=self.swarm.random.uniform(1, 300)) if name else None
         if operation == "events" and among is not None and "events-doubled" in among:
             return Plan("events-doubled") if self.swarm.hit("events-doubled") else None
+        if among is not None and (moments := [name for name in MOMENTS if name in among]):
+            return Plan(moments[0], operation) if self.swarm.hit(moments[0]) else None
         kind = _KIND_OF_OPERATION.get(operation)
-        if kind is None:
+        if kind is None or (among is not None and "error-before" not in among):
             return None
         found = self.swarm.one_of([f"{kind}: {name}" for name in CALLS[kind]])
         if found is None:

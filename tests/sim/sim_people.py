@@ -111,12 +111,12 @@ class People:
     def change_minds(self) -> None:
         """A customer cancels or changes what the ERP has already."""
         while True:
-            self.scheduler.sleep(self.random.uniform(15, 50))
+            self.scheduler.sleep(self.random.uniform(30, 120))
             references = [str(s["channel_identifier"]) for s in self.fulfil._records.rows["sale.sale"].values()]
-            posted = [int(reference.split("-")[1]) for reference in references]
+            posted = [int(words[1]) for words in (each.split("-") for each in references) if words[0] == "centra"]
             if not posted:
                 continue
-            number, cancels = self.random.choice(posted), self.random.random() < 0.7
+            number, cancels = self.random.choice(posted), self.random.random() < 0.6
             try:
                 if cancels:
                     self.centra.cancel(number, "changed my mind")

@@ -1,4 +1,4 @@
-"""One seed: production code of the order lane between two sandboxes, everything that can go wrong, and then quiet."""
+"""One seed: production code of every lane between two sandboxes, everything that can go wrong, and then quiet."""
 
 import sqlite3
 import traceback
@@ -15,39 +15,45 @@ import structlog
 from sim.sim_broker import Message, SimBroker
 from sim.sim_faults import Swarm, SwarmFaults
 from sim.sim_invariants import Invariants, Violation, Wellness
+from sim.sim_lifecycle import Lifecycle
 from sim.sim_network import CENTRA, FULFIL, Network, Post
 from sim.sim_people import People, Weather, day
 from sim.sim_scheduler import START, Actor, Scheduler, SimClock
+from sim.sim_shelves import Shelves
+from sim.sim_trade import Trade
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from stage import MAPPINGS, settings_for
 
-import tasks.finance
-import tasks.intake
-import tasks.order_post  # noqa: F401 - registers the links
 from integration.sandbox.catalogue import STORES
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_faults import CENTRA_FAULTS
+from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_faults import FULFIL_FAULTS
 from integration.sandbox.fulfil_switches import FulfilSwitches
-from integration.sandbox.generator import play
+from integration.sandbox.fulfil_webhooks import EVENT
+from integration.sandbox.generator import Played, play
 from integration.store import Store, StoreDown, reference
 from integration.web import Receiver
 from integration.wiring import Chance, World, build_world
 from tasks import feed, step, sweep
 
-ORDERS = 14
-SHOP_OPEN = 300.0
-"""Virtual seconds within which all orders are placed."""
-CHAOS = 500.0
+ORDERS = 10
+SHOP_OPEN = 200.0
+"""Virtual seconds within which all orders are placed, once the shop has opened."""
+CHAOS = 480.0
+"""How long the faults last, from then on."""
 T_HEAL = 2400.0
 """By then everything must be well: a reread of every open order (900 s here), a back-check (300 s), the longest stop of a
 worker (400 s) and back-offs (300 s at most) lie within."""
+TRADES_ON = 300.0
+"""So long the warehouse and the customers go on after the faults have ended: what the faults kept back is lived, too."""
 QUIET = 420.0
 """No verdict before the longest stop and the latest late call are over."""
 WORKERS = 3
 SECRET = "stage-webhook-secret"
+FULFIL_SECRET = "c3RhZ2UtZnVsZmlsLXNlY3JldA=="
 
 Listener = Callable[[float, str, str], None]
 """Hears the story: virtual seconds, actor, event."""
@@ -64,6 +70,7 @@ class Result:
     steps: int = 0
     proofs: int = 0
     zombies: int = 0
+    window_units: int = 0
     trace: str = ""
     fired: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
@@ -87,15 +94,19 @@ class Simulation:
         self.scheduler = Scheduler(seed, listener=listener)
         self.clock = SimClock(self.scheduler)
         self.swarm = Swarm(seed, self.scheduler.tell, without, often)
+        self.swarm.raging = False  # until the shop has opened
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()
         self.invariants = Invariants(self.sql, self.centra, self.fulfil, self.scheduler, self.clock)
+        self.lifecycle = Lifecycle(self.sql, self.centra, self.fulfil, self.start_at)
         apps = {CENTRA: self.centra.app, FULFIL: self.fulfil.app}
-        self.network = Network(apps, self.scheduler, self.clock, self.swarm, self.invariants.sees)
+        self.network = Network(apps, self.scheduler, self.clock, self.swarm, self._sees)
         self._names = count(1)
         self._open_doors()
         self._people()
+        watched = self.trade.scarce
+        self.shelves = Shelves(self.sql, self.centra, self.fulfil, self.scheduler, self.start_at, watched)
         self._machinery()
 
     def _build_sandboxes(self) -> None:
@@ -103,8 +114,11 @@ class Simulation:
         process = self.data.choice(("at-once", "after-seconds"))
         cancelling = self.data.choice(("shipments-first", "shipments-first", "always", "never"))
         switches = FulfilSwitches(process=process, process_seconds=seconds, cancel_processing=cancelling)
-        self.centra = Centra(clock=self.clock, seed=self.seed, deliver=self._deliver)
-        self.fulfil = Fulfil(self.clock, switches, self.seed)
+        switches.webhook_retry_step = 60.0
+        settles = self.data.choice((5.0, 5.0, 90.0))
+        shop = CentraSwitches(checkout_stops_at_zero=True, capture_settles_after=settles)
+        self.centra = Centra(self.clock, shop, self.seed, self._deliver)
+        self.fulfil = Fulfil(self.clock, switches, self.seed, self._deliver)
         self.centra.faults = self.centra.webhooks.faults = SwarmFaults(CENTRA_FAULTS, self.swarm)
         self.fulfil.faults = SwarmFaults(dict(FULFIL_FAULTS), self.swarm)
 
@@ -113,7 +127,11 @@ class Simulation:
         told = MAPPINGS.joinpath("fulfil.toml").read_text()
         self.mapping = told.replace("start_at = 2026-01-01T00:00:00Z", f"start_at = {self.start_at:%Y-%m-%dT%H:%M:%SZ}")
         self.hears_events = self.data.random() < 0.8
-        self.settings = settings_for("sqlite://", LOCKSTEP_BRAND_EVENTS="yes" if self.hears_events else "no")
+        self.settings = settings_for(
+            "sqlite://",
+            LOCKSTEP_BRAND_EVENTS="yes" if self.hears_events else "no",
+            LOCKSTEP_FULFIL_WEBHOOK_SECRETS=FULFIL_SECRET,
+        )
         self.store = Store("sqlite://", self.clock, self.scheduler.point)
         connections: list[sqlite3.Connection] = []
         event.listen(self.store.engine, "connect", lambda connection, record: connections.append(connection))
@@ -154,24 +172,47 @@ class Simulation:
         retries = self.data.choice((0, 0, 3))
         for store in STORES:
             self.centra.register_webhook("https://lockstep.test/centra/brand", SECRET, store, retries)
+        if self.data.random() < 0.8:
+            words = {"url": "https://lockstep.test/fulfil/fulfil", "secret": FULFIL_SECRET, "event": EVENT}
+            self.fulfil._records.insert("ir.webhook", words | {"active": True, "failures": 0})
+
+    def _sees(self, host: str, what: str, body: Any) -> None:
+        self.invariants.sees(host, what, body)
+        if host == CENTRA:
+            self.shelves.sees(body)
+
+    def _after_step(self) -> None:
+        self.invariants.after_step()
+        self.lifecycle.after_step()
+        self.shelves.after_step()
 
     def _deliver(self, url: str, body: bytes, headers: Any, timeout: float) -> int | None:
         return self.post.deliver(url, body, headers, timeout)
 
     def _people(self) -> None:
-        timelines = day(self.data, self.seed, ORDERS, SHOP_OPEN)
-        self.played = play(self.centra, timelines, self.clock)
+        self.trade = Trade(self.data, self.scheduler, self.clock, self.centra, self.fulfil)
+        self.trade.stock_up()
+        timelines = [self.trade.wanting(line) for line in day(self.data, self.seed, ORDERS, SHOP_OPEN)]
+        self.played = Played()
+
+        def begin() -> None:
+            self.swarm.raging = True
+            self.played = play(self.centra, timelines, self.clock)
+
         people = People(self.data, self.scheduler, self.centra, self.fulfil, self.world("people"))
         spawn = self.scheduler.spawn
+        spawn("shop", lambda: self.trade.open_shop(begin))
         if self.data.random() < 0.7:
             spawn("ann", people.cure_items, delay=self.data.uniform(60, 800))
         if self.data.random() < 0.7:
             spawn("ben", lambda: people.cure_market(self.mapping), delay=self.data.uniform(60, 800))
         self.disturbers = [
-            spawn("warehouse", people.pack),
+            spawn("packer", people.pack),
+            spawn("counter", self.trade.count),
             spawn("operator", people.replay),
             spawn("customer", people.change_minds),
         ]
+        self.traders = [spawn("warehouse", self.trade.work), spawn("customers", self.trade.live)]
         self.weather = Weather(self.scheduler, self.swarm, self.network, self.centra, self.fulfil, self.broker)
         self.disturbers.append(spawn("weather", self.weather.blow))
 
@@ -235,7 +276,7 @@ class Simulation:
     # ------------------------------------------------------------------------------------------------ the run
 
     def run(self) -> Result:
-        """Chaos, then quiet. A broken promise, and any exception that reached nobody, is the result's `violation`."""
+        """The first push, chaos, then quiet. A broken promise, and any exception that reached nobody, is the result's `violation`."""
         result = Result(self.seed)
         with _told_to(self.scheduler):
             try:
@@ -250,9 +291,11 @@ class Simulation:
         return result
 
     def _chaos(self) -> None:
-        self.scheduler.run(CHAOS, self.invariants.after_step)
+        while not self.swarm.raging:
+            self.scheduler.run(self.scheduler.now + 1, self._after_step)
+        self.scheduler.run(self.scheduler.now + CHAOS, self._after_step)
         while not self.played.done:
-            self.scheduler.run(self.scheduler.now + 30, self.invariants.after_step)
+            self.scheduler.run(self.scheduler.now + 30, self._after_step)
 
     def _heal(self) -> float:
         """End all faults and wait until all is well. Returns how long the last complaint stood."""
@@ -262,6 +305,7 @@ class Simulation:
         for actor in self.disturbers:
             actor.crashed = True
         self.scheduler.tell("all faults end here")
+        self.scheduler.spawn("closing", self._close_trade, delay=TRADES_ON)
         began, self.pace = self.scheduler.now, 12.0
         wellness = Wellness(self.invariants, self.broker, self.start_at)
         last = began
@@ -272,16 +316,21 @@ class Simulation:
             if self.scheduler.now - looked < 5:
                 return False
             looked = self.scheduler.now
-            if wellness.complaints():
+            if wellness.complaints() or self.lifecycle.complaints() or self.shelves.complaints():
                 last = looked
                 return False
             return looked - began > QUIET and looked - last > 20
 
-        healed = self.scheduler.run(began + T_HEAL, self.invariants.after_step, done=well)
-        complaints = wellness.faults_of_ours() + ([] if healed else wellness.complaints())
+        healed = self.scheduler.run(began + T_HEAL, self._after_step, done=well)
+        complaints = wellness.faults_of_ours() + self.shelves.complaints(thorough=True)
+        complaints += [] if healed else wellness.complaints() + self.lifecycle.complaints()
         if complaints:
             raise Violation("; ".join(complaints[:5]))
         return last - began
+
+    def _close_trade(self) -> None:
+        for actor in self.traders:
+            actor.crashed = True
 
     def _sum_up(self, result: Result) -> None:
         self.sql.rollback()
@@ -290,7 +339,8 @@ class Simulation:
         result.passed = getattr(self, "passed_in_chaos", self.scheduler.passed)
         result.crashed_at = self.scheduler.crashed_at
         result.proofs, result.zombies = self.invariants.proofs, self.invariants.zombies
-        result.states = Counter(dict(self.sql.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall()))
+        result.window_units = self.shelves.window_units
+        result.states = Counter(dict(self.sql.execute("SELECT kind || ' ' || state, count(*) FROM job GROUP BY 1")))
         counted = "SELECT type, count(*) FROM exception WHERE state <> 'resolved' GROUP BY type"
         result.cases = Counter(dict(self.sql.execute(counted).fetchall()))
 

@@ -76,6 +76,7 @@ class Scheduler:
         self, name: str, work: Callable[[], Any], *, delay: float = 0.0, mortal: Callable[[Actor], None] | None = None
     ) -> Actor:
         actor = Actor(name, work, mortal)
+        actor.parent = self._main  # or the end of an actor would resume whoever spawned it, asleep or dead
         self._living[actor] = None
         self._resume(actor, delay)
         return actor

@@ -9,7 +9,7 @@ from sim.sim_scheduler import START
 
 def tell(seed: int, say: Callable[[str], None]) -> bool:
     """Run a seed and say line by line what happens. Returns whether every promise was kept."""
-    say(f"Seed {seed}: the order lane's own code, one thread, virtual time from {START:%Y-%m-%d %H:%M} UTC\n")
+    say(f"Seed {seed}: every lane's own code, one thread, virtual time from {START:%Y-%m-%d %H:%M} UTC\n")
 
     def hear(seconds: float, actor: str, event: str) -> None:
         mark = "!" if event.startswith(("fault", "killed", "stopped")) else " "

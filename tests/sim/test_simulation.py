@@ -1,4 +1,4 @@
-"""Seeds of the whole order lane under every fault: see `sim_run`. `make soak` runs them for as long as asked."""
+"""Seeds of the whole lifecycle under every fault: see `sim_run`. `make soak` runs them for as long as asked."""
 
 import json
 import os

@@ -43,6 +43,36 @@ def come_back(stage: Stage, number: str, dispositions: Any = "restock", **terms:
     follow(stage)
 
 
+def paid_back(stage: Stage, number: str, amount: str, note: str = "goodwill") -> None:
+    """Money without goods, and it has settled."""
+    stage.centra.refund(int(number), Decimal(amount), note)
+    stage.clock.sleep(10)
+
+
+def refund_return(stage: Stage, made: str) -> None:
+    stage.centra.refund_return(int(made))
+    stage.clock.sleep(10)
+
+
+def at_the_provider(stage: Stage, number: str, kind: str, amount: str) -> None:
+    """Money that moved without Centra's doing and stands in its history; nobody is told."""
+    order = stage.centra.book.find(int(number))
+    with stage.centra.guard:
+        stage.centra.book.payments.entry(order, kind, "SUCCESS", Decimal(amount))
+        stage.centra.book.note(order, f"{kind} {amount}")
+
+
+def fail(stage: Stage, number: str) -> None:
+    """The provider takes back what it said of an order's refunds."""
+    order = stage.centra.book.find(int(number))
+    with stage.centra.guard:
+        for entry in order.payments:
+            if entry.entry_type.startswith("REFUND"):
+                entry.status = "FAILED"
+        stage.centra.book.note(order, "refund failed")
+    stage.clock.sleep(60)
+
+
 def row_of(stage: Stage, kind: str, number: str) -> Any:
     with stage.store.read() as tx:
         return ledger.find(tx, Key("brand", kind, number))

@@ -59,7 +59,8 @@ def _keep(job: Job, fetched: Fetched, mappings: Sequence[Mapped], world: World) 
         job.values |= release.facts_of(fetched.order)
         ended = fetched.order.ended
         job.values["closed_at"] = (job.row.closed_at or job.values["read_at"]) if ended else None
-        pieces = _pieces(fetched.order, _home(fetched.order, mappings))
+        over = ended and job.row.state == "proven"  # Centra holds nothing for it any more, and the ERP knows it
+        pieces = {} if over else _pieces(fetched.order, _home(fetched.order, mappings))
         job.also(lambda tx: levels.put_units(tx, job.id, pieces))
     same = (fetched.fingerprint, fetched.stamp) == (job.row.source_version, job.row.source_stamp)
     content = fetched.content

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sim.sim_faults import FAULTS
@@ -21,14 +22,15 @@ def regressions() -> dict[int, str]:
     return {int(parts[0]): parts[1].strip() for parts in told if parts}
 
 
-def results(seeds: Iterable[int], processes: int = 2) -> Iterator[Result]:
-    """Run seeds in processes of their own, in the order they are given."""
+def results(seeds: Iterable[int], processes: int = 2, *, whole: bool | None = None) -> Iterator[Result]:
+    """Run seeds in processes of their own, in the order they are given; `whole` as `simulate` takes it."""
+    one = partial(simulate, whole=whole)
     if processes == 1:
-        yield from map(simulate, seeds)
+        yield from map(one, seeds)
         return
     fresh = multiprocessing.get_context("spawn")  # a fork would copy other tests' threads and connections
     with ProcessPoolExecutor(processes, mp_context=fresh) as pool:
-        yield from pool.map(simulate, seeds)
+        yield from pool.map(one, seeds)
 
 
 @dataclass

@@ -7,6 +7,7 @@ The steps as a table (tests hold it against the code):
 | order post | orders | take order > post order > prove order |
 | order cancellation | orders | take order > cancel order |
 | shipment update | shipments | take dispatch > create shipment > capture shipment > complete shipment > prove shipment |
+| stock push | stock | take levels > push levels > prove levels |
 | return receipt | returns | take return > open return > take return > complete return |
 | return cancellation | returns | take return > cancel return |
 | credit memo | finance | take refund > post memo > prove memo |

@@ -16,10 +16,12 @@ from steps.back import (
     effect_of,
     fail,
     follow,
+    memos,
     money_row,
     money_rows,
     paid_back,
     row_of,
+    run_link,
     sold,
     stand,
     with_rule,
@@ -260,3 +262,20 @@ def test_a_refund_that_fails_while_its_memo_is_in_doubt_gets_none_if_there_is_no
     stage.sweep(16, every=60)
     row = money_row(stage, number)
     assert (row.state, all_memos(stage)) == ("observed", []), row.reason
+
+
+def test_posting_reckons_for_itself_whatever_brought_the_refund_there(stage: Stage) -> None:
+    number = sold(stage, 2)
+    paid_back(stage, number, "6.00")
+    at_the_provider(stage, number, "REFUND", "40.95")
+    run_feed(stage, "refunds")
+    first, second = money_rows(stage, number)
+    for row in (first, second):
+        key = Key("brand", "refund", row.number)
+        run_link(stage, "take", key)
+    assert dead(stage, money_rows(stage, number)[1], "REFUND_EXCEEDS")
+    key = Key("brand", "refund", second.number)
+    stand(stage, key, state="ready")  # as if the taking of it had been wrong
+    run_link(stage, "post", key)
+    dead(stage, money_rows(stage, number)[1], "REFUND_EXCEEDS")
+    assert memos(stage, second.number) == []

@@ -11,13 +11,16 @@ from steps.back import (
     follow,
     goods_row,
     return_sales,
+    run_link,
     send_back,
     sold,
+    stand,
     tried,
 )
 from steps.conftest import OpenStage
 from steps.looking import book, run_feed
 
+from integration.domain.order import Key
 from integration.sandbox.fulfil_switches import FulfilSwitches
 
 AFTER = ["timeout-after", "error-after", "drop-after", "duplicate-race"]
@@ -166,3 +169,31 @@ def test_a_worker_that_dies_at_any_point_of_announcing_leaves_one_return(stage: 
     stage.sweep(16)
     assert goods_row(stage, made).state == "opened", goods_row(stage, made).reason
     assert len(return_sales(stage, made)) == 1
+
+
+def test_completing_looks_for_itself_whatever_brought_the_return_there(stage: Stage) -> None:
+    number = sold(stage)
+    made = send_back(stage, number)
+    follow(stage)
+    stage.fulfil.receive_return(f"return-{made}")
+    key = Key("brand", "return", made)
+    stand(stage, key, state="received")  # as if the taking of it had been wrong
+    run_link(stage, "complete", key)
+    assert (goods_row(stage, made).state, completed(stage, number, made)) == ("held", False)
+    assert stage.centra.requests["completeReturn"] == 0
+    stage.sweep(2)
+    assert goods_row(stage, made).state == "opened"
+
+
+def test_a_return_deleted_at_the_moment_of_its_completion_is_not_completed(stage: Stage) -> None:
+    number = sold(stage)
+    made = send_back(stage, number)
+    follow(stage)
+    stage.fulfil.receive_return(f"return-{made}", "restock")
+    key = Key("brand", "return", made)
+    stand(stage, key, state="received")
+    stage.centra.cancel_return(int(made))
+    run_link(stage, "complete", key)
+    assert goods_row(stage, made).state == "held"
+    stage.sweep(3)
+    dead(stage, goods_row(stage, made), "RETURN_CANCELLED_LATE")

@@ -11,7 +11,7 @@ from steps.parcels import bought, shipped
 
 from integration.domain.order import Key
 from integration.store import effects, ledger, proofs
-from integration.store.tables import attempt, job, unit
+from integration.store.tables import arrival, attempt, job, unit
 
 
 def sold(stage: Stage, *pieces: int, **terms: Any) -> str:
@@ -214,6 +214,12 @@ def goods_line(stage: Stage, number: str) -> Any:
     client = stage.world.erp("fulfil").client
     domain = [["sale", "=", stage.sales(number)[0]["id"]], ["product", "!=", None]]
     return next(client.search_read("sale.line", domain, ("quantity",), lane="finance"))["id"]
+
+
+def told_by(stage: Stage, row: Any) -> set[str]:
+    """Who told of a row."""
+    with stage.store.read() as tx:
+        return set(tx.execute(select(arrival.c.source).where(arrival.c.job_id == row.id)).scalars())
 
 
 def with_rule(table: str, line: str, *, text: str = TEXT) -> str:

@@ -224,15 +224,16 @@ def test_what_was_taxed_at_the_sales_rate_is_given_back_at_it_whatever_the_rate_
     head, mark, rest = TEXT.partition("\n[shipping_tax]")
     assert '\nGB = "20"\n' in rest
     stage.apply(head + mark + rest.replace('\nGB = "20"\n', '\nGB = "0"\n', 1))
-    made = send_back(stage, number, shipping=Decimal("4.95"))
+    made = send_back(stage, number, shipping=Decimal("4.95"), return_cost=Decimal("3.00"))
     follow(stage)
     refund_return(stage, made)
     follow(stage)
-    memo = credited(stage, money_row(stage, number), "22.95")
+    memo = credited(stage, money_row(stage, number), "19.95")
     (sale,) = stage.sales(number)
     (sold_at,) = [line for line in sale["lines"] if line[0] is None]
-    (given_back,) = [line for line in memo["lines"] if line[0] is None]
+    given_back, fee = [line for line in memo["lines"] if line[0] is None]
     assert [-Decimal(part) for part in given_back[3:5]] == [Decimal(part) for part in sold_at[3:5]]
+    assert [Decimal(part) for part in fee[3:5]] == [Decimal("2.50"), Decimal("0.50")]
 
 
 # ------------------------------------------------------------------------------------- what must not be credited

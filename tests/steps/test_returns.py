@@ -18,11 +18,13 @@ from steps.back import (
     in_fulfil,
     money_rows,
     return_sales,
+    row_of,
     run_link,
     send_back,
     sold,
     stand,
     the_case,
+    told_by,
     tried,
     units,
     with_rule,
@@ -31,6 +33,7 @@ from steps.conftest import OpenStage
 from steps.looking import TEXT, run_feed, without
 from steps.parcels import bought, leave, shipped
 
+from integration import casework
 from integration.domain.order import Key
 from integration.sandbox.centra_orders import BasketLine
 
@@ -92,6 +95,7 @@ def test_stock_rises_in_centra_when_the_return_is_completed_and_is_then_what_the
     follow(stage, times=6)
     back(stage, made)
     assert (in_centra(stage), in_fulfil(stage)) == (before[0] + 1, before[1] + 1)
+    assert "return" in told_by(stage, row_of(stage, "stock", "fulfil"))  # and not only by the ERP's own movement
 
 
 @pytest.mark.scenario("RET-01")
@@ -284,6 +288,9 @@ def test_a_parcel_that_nobody_announced_is_a_case_of_the_connection_and_no_credi
     assert f"of order {number}, and no return of Centra's announced it" in case.message
     follow(stage)
     assert len(stage.open_cases()) == 1
+    casework.resolve(stage.world, case.id, "something else", "sent back to the other shop", "ann")
+    follow(stage)
+    assert stage.open_cases() == []
     assert all_memos(stage) == []
 
 

@@ -4,7 +4,7 @@ Quotas are kept as a sliding sum over twentieths of their window, so that no win
 sees more than it allows. A lower lane is refused while the reserve of the higher ones is at stake.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -86,8 +86,7 @@ class Gate:
             shut = self._shut(tx)
             if shut is not None and not spending.take_probe(tx, self.system, self.terms.probe_takes):
                 raise shut
-            for quota in self.quotas:
-                self._spend(tx, quota, lane, costs.get(quota.measure, 0))
+            self._spend(tx, lane, [(q, costs[q.measure]) for q in self.quotas if costs.get(q.measure)])
 
     def _shut(self, tx: Transaction) -> Unavailable | None:
         """Why no call may be made now, if so. An open breaker past its time lets one probe through: see `enter`."""
@@ -106,22 +105,27 @@ class Gate:
             connection_wide=row.why if row.open_since else "",
         )
 
-    def _spend(self, tx: Transaction, quota: Quota, lane: str, units: int) -> None:
-        if not units:
+    def _spend(self, tx: Transaction, lane: str, wanted: Sequence[tuple[Quota, int]]) -> None:
+        """All of it or nothing, in few statements: every call of every worker passes here, one at a time."""
+        if not wanted:
             return
-        slot = quota.slot(tx.now)
-        spent, oldest = spending.used(tx, self.system, quota.name, slot - PARTS - 1)
+        slots = {quota.name: quota.slot(tx.now) for quota, _ in wanted}
+        used = spending.used(tx, self.system, {name: slot - PARTS - 1 for name, slot in slots.items()})
         kept = KEPT_IN_PEAK if schedule.is_peak(tx) else KEPT_FOR_HIGHER_LANES
-        allowed = int(quota.units * (1 - kept[lane]))
-        if spent + units > max(allowed, 1):
-            free_at = quota.slot_starts((oldest if oldest is not None else slot) + PARTS + 1)
-            raise Unavailable(
-                f"the {quota.measure} budget of {self.system} is spent for lane {lane}: {spent} of {allowed}",
-                retry_after=max(free_at - tx.now, timedelta(milliseconds=20)),
-                system=self.system,
-            )
-        spending.add(tx, self.system, quota.name, slot, lane, units)
-        spending.forget(tx, self.system, quota.name, slot - 2 * PARTS)
+        for quota, units in wanted:
+            spent, oldest = used.get(quota.name, (0, slots[quota.name]))
+            allowed = int(quota.units * (1 - kept[lane]))
+            if spent + units > max(allowed, 1):
+                free_at = quota.slot_starts(oldest + PARTS + 1)
+                raise Unavailable(
+                    f"the {quota.measure} budget of {self.system} is spent for lane {lane}: {spent} of {allowed}",
+                    retry_after=max(free_at - tx.now, timedelta(milliseconds=20)),
+                    system=self.system,
+                )
+        spending.add(tx, self.system, lane, [(quota.name, slots[quota.name], units) for quota, units in wanted])
+        for name, slot in slots.items():
+            if slot % PARTS == 0:  # once a window is often enough
+                spending.forget(tx, self.system, name, slot - 2 * PARTS)
 
     def told(self, measure: str, window: timedelta, used: int) -> None:
         """The remote itself says how much of a quota is used: what we did not spend was others', and counts too."""
@@ -192,12 +196,19 @@ class Bystander(Gate):
 
 def growth_plan() -> tuple[Quota, ...]:
     """Centra's default plan, shared by all integrations of an environment (centra.dev, API rate limits)."""
-    ten, hour = timedelta(seconds=10), timedelta(hours=1)
-    return (
-        Quota("requests", 60, ten),
-        Quota("requests", 5_000, hour),
-        Quota("mutations", 20, ten),
-        Quota("mutations", 1_800, hour),
-        Quota("complexity", 250_000, ten),
-        Quota("complexity", 30_000_000, hour),
+    return _plan(requests=(60, 5_000), mutations=(20, 1_800), complexity=(250_000, 30_000_000))
+
+
+def enhanced_plan() -> tuple[Quota, ...]:
+    """The larger plan that Centra sells (the same page)."""
+    return _plan(requests=(150, 20_000), mutations=(50, 4_500), complexity=(900_000, 90_000_000))
+
+
+def _plan(**measures: tuple[int, int]) -> tuple[Quota, ...]:
+    """Units in ten seconds and in an hour."""
+    windows = (timedelta(seconds=10), timedelta(hours=1))
+    return tuple(
+        Quota(measure, units, window)
+        for measure, allowed in measures.items()
+        for units, window in zip(allowed, windows, strict=True)
     )

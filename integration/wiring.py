@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from integration.budget import Gate, Quota, Terms, growth_plan
+from integration.budget import Gate, Quota, Terms, enhanced_plan, growth_plan
 from integration.centra.adapter import Centra
 from integration.centra.client import CentraClient
 from integration.domain.order import Key
@@ -23,7 +23,11 @@ from integration.store.ledger import Job
 from integration.vault import Vault, read_master_key
 from mappings import Mapping, Playbook, parse, playbook
 
-PLANS: dict[str, Callable[[], tuple[Quota, ...]]] = {"growth": growth_plan, "unlimited": tuple}
+PLANS: dict[str, Callable[[], tuple[Quota, ...]]] = {
+    "growth": growth_plan,
+    "enhanced": enhanced_plan,
+    "unlimited": tuple,
+}
 
 
 class Clock(Protocol):

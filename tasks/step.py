@@ -39,6 +39,8 @@ PAGE_REFUSED_FOR = timedelta(minutes=5)
 """How long a page rests whose reading was refused: a contract changes by hand, not by waiting."""
 READS_AGAIN = "verified: the same read is answered again"
 SOON = timedelta(seconds=1)
+LOOKS, A_MOMENT = 10, 0.05
+"""How often and how many seconds apart a knock looks whether a page is done with its row."""
 FIRST_LINKS = ("take", "post")
 """Links that others of an order's chain wait for."""
 STALLED = {
@@ -166,15 +168,16 @@ def run(link: Link, key: Key, world: World, *, task_id: str, retries: int = 0) -
 
 
 def _knock_again(link: Link, key: Key, world: World, retries: int) -> Verdict:
-    """Nothing to do here, unless somebody's page holds the row right now: then the chain must not run past it."""
-    if (
-        link.kind == "order"
-        and link.name in FIRST_LINKS
-        and retries < MOST_RETRIES
-        and ledger.is_held(world.store, key)
-    ):
-        return Verdict(retry_in=SOON)
-    return Verdict()
+    """Nothing to do here, unless somebody's page holds the row right now: then the chain must not run past it. A page takes
+    a moment, and a retry a whole second: so it waits a little first.
+    """
+    if link.kind != "order" or link.name not in FIRST_LINKS or retries >= MOST_RETRIES:
+        return Verdict()
+    for _ in range(LOOKS):
+        if not ledger.is_held(world.store, key):
+            return Verdict()
+        world.clock.sleep(A_MOMENT)
+    return Verdict(retry_in=SOON)
 
 
 def _go_on(link: Link, key: Key, world: World) -> None:

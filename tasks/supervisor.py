@@ -29,6 +29,8 @@ def procfile() -> dict[str, list[str]]:
 
 
 def _own(words: list[str]) -> list[str]:
+    if words[0] == "nice":  # nice -n 5 celery ...
+        return [*words[:3], *_own(words[3:])]
     if words[0] == "celery":
         return [sys.executable, "-m", "celery", *words[1:]]
     if words[0] == "lockstep":

@@ -304,10 +304,20 @@ class Outcome:
     acts: tuple[Callable[[Transaction], None], ...] = ()
 
 
-def settle(store: Store, link: str, outcomes: Collection[Outcome]) -> list[Job]:
-    """Write the outcomes of a claim in one commit. Returns the jobs whose lease had been lost: theirs are not written."""
-    with store.write(f"settle.{link}") as tx:
-        return [settled.job for settled in outcomes if not _settle_one(tx, settled)]
+SETTLED_AT_ONCE = 10
+"""Rows of one commit: SQLite has one writer, and an order must not wait until a page of refunds is written."""
+
+
+def settle(store: Store, link: str, outcomes: Sequence[Outcome]) -> list[Job]:
+    """Write the outcomes of a claim, each with all that belongs to it, some in one commit. Returns the jobs whose lease had
+    been lost: theirs are not written.
+    """
+    lost: list[Job] = []
+    for start in range(0, len(outcomes), SETTLED_AT_ONCE):
+        with store.write(f"settle.{link}") as tx:
+            some = outcomes[start : start + SETTLED_AT_ONCE]
+            lost += [settled.job for settled in some if not _settle_one(tx, settled)]
+    return lost
 
 
 def _settle_one(tx: Transaction, settled: Outcome) -> bool:

@@ -1,22 +1,23 @@
 """What was spent of every remote quota, and the breaker of every system. Wiping the broker refills nothing."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import Row, and_, bindparam, case, delete, func, or_, select, update
 
 from integration.store import Transaction
 from integration.store.tables import breaker, spend
 
 
-def used(tx: Transaction, system: str, measure: str, since_slot: int) -> tuple[int, int | None]:
-    """Units spent in slots after `since_slot`, and the oldest such slot."""
-    total, oldest = tx.execute(
-        select(func.coalesce(func.sum(spend.c.used), 0), func.min(spend.c.slot)).where(
-            spend.c.system == system, spend.c.measure == measure, spend.c.slot > since_slot
-        )
-    ).one()
-    return int(total), oldest
+def used(tx: Transaction, system: str, since: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """By measure: units spent in slots after `since` (measure to slot), and the oldest such slot. What nobody spent is
+    left out.
+    """
+    recent = or_(*(and_(spend.c.measure == measure, spend.c.slot > slot) for measure, slot in sorted(since.items())))
+    summed = select(spend.c.measure, func.sum(spend.c.used), func.min(spend.c.slot))
+    rows = tx.execute(summed.where(spend.c.system == system, recent).group_by(spend.c.measure))
+    return {measure: (int(total), oldest) for measure, total, oldest in rows}
 
 
 def used_by_lane(tx: Transaction, system: str, measure: str, since_slot: int) -> dict[str, int]:
@@ -29,13 +30,12 @@ def used_by_lane(tx: Transaction, system: str, measure: str, since_slot: int) ->
     return {lane: int(total) for lane, total in rows}
 
 
-def add(tx: Transaction, system: str, measure: str, slot: int, lane: str, units: int) -> None:
-    row = tx.insert(spend).values(system=system, measure=measure, slot=slot, lane=lane, used=units)
-    tx.execute(
-        row.on_conflict_do_update(
-            index_elements=["system", "measure", "slot", "lane"], set_={"used": spend.c.used + units}
-        )
-    )
+def add(tx: Transaction, system: str, lane: str, spent: Iterable[tuple[str, int, int]]) -> None:
+    """Note what a lane spent: (measure, slot, units)."""
+    rows = [{"system": system, "lane": lane, "measure": m, "slot": slot, "used": units} for m, slot, units in spent]
+    row = tx.insert(spend)
+    more = {"used": spend.c.used + row.excluded.used}
+    tx.execute(row.on_conflict_do_update(index_elements=["system", "measure", "slot", "lane"], set_=more), rows)
 
 
 def replace(tx: Transaction, system: str, measure: str, slot: int, lane: str, units: int) -> None:
@@ -43,7 +43,7 @@ def replace(tx: Transaction, system: str, measure: str, slot: int, lane: str, un
     these = (spend.c.system == system, spend.c.measure == measure, spend.c.lane == lane)
     tx.execute(delete(spend).where(*these))
     if units:
-        add(tx, system, measure, slot, lane, units)
+        add(tx, system, lane, [(measure, slot, units)])
 
 
 def forget(tx: Transaction, system: str, measure: str, before_slot: int) -> None:

@@ -375,11 +375,17 @@ level = Table(
     Column("stopped_until", Instant, comment="until then nothing of it is sold, by a person's word"),
     Column("stopped_why", String(255), nullable=False, server_default=""),
     CheckConstraint(f"state in {LEVEL_STATES}", name="state"),
-    Index("ix_level_urgency", "connection", "urgency"),
-    Index("ix_level_sku", "connection", "sku"),
-    Index("ix_level_state", "connection", "state"),
-    Index("ix_level_pushed_at", "connection", "pushed_at"),
-    Index("ix_level_waits_since", "connection", "waits_since"),
+    Index(
+        "ix_level_unread",
+        *("connection", "urgency", "waits_since", "sku"),
+        sqlite_where=text("dirty_seq > clean_seq"),
+        postgresql_where=text("dirty_seq > clean_seq"),
+    ),
+    # The connection last: there are few, and PostgreSQL without statistics would take any index that begins with one.
+    Index("ix_level_sku", "sku", "connection"),
+    Index("ix_level_state", "state", "connection"),
+    Index("ix_level_pushed_at", "pushed_at", "connection"),
+    Index("ix_level_waits_since", "waits_since", "connection"),
 )
 
 tally = Table(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from integration import outlook
-from integration.budget import LANES
+from integration.budget import LANES, Quota
 from integration.store import levels, schedule, spending
 from integration.store.tables import level
 from tasks.desk.lanes import CHART_HEIGHT, bars
@@ -40,9 +40,9 @@ def test_the_lanes_page_shows_every_lane_in_order_of_precedence_with_its_forecas
 def test_the_lanes_page_says_who_spends_the_budget_and_when_a_peak_is_declared(desk: Desk, visitor: Visitor) -> None:
     with desk.ledger.store.write("spent") as tx:
         schedule.set_peak(tx, on=True)
-        slot = int(tx.now.timestamp() * 10 / 3600)
-        spending.add(tx, "brand", "mutations/3600000ms", slot, "stock", 120)
-        spending.add(tx, "brand", "mutations/3600000ms", slot, "others", 60)
+        slot = Quota("mutations", 1_800, timedelta(hours=1)).slot(tx.now)
+        spending.add(tx, "brand", "stock", [("mutations/3600000ms", slot, 120)])
+        spending.add(tx, "brand", "others", [("mutations/3600000ms", slot, 60)])
     page = visitor.get("/lanes")
     with desk.ledger.store.write("over") as tx:
         schedule.set_peak(tx, on=False)

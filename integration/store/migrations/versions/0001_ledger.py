@@ -269,11 +269,18 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("connection", "place", "sku", name=op.f("pk_level")),
     )
-    op.create_index("ix_level_pushed_at", "level", ["connection", "pushed_at"], unique=False)
-    op.create_index("ix_level_sku", "level", ["connection", "sku"], unique=False)
-    op.create_index("ix_level_state", "level", ["connection", "state"], unique=False)
-    op.create_index("ix_level_urgency", "level", ["connection", "urgency"], unique=False)
-    op.create_index("ix_level_waits_since", "level", ["connection", "waits_since"], unique=False)
+    op.create_index("ix_level_pushed_at", "level", ["pushed_at", "connection"], unique=False)
+    op.create_index("ix_level_sku", "level", ["sku", "connection"], unique=False)
+    op.create_index("ix_level_state", "level", ["state", "connection"], unique=False)
+    op.create_index(
+        "ix_level_unread",
+        "level",
+        ["connection", "urgency", "waits_since", "sku"],
+        unique=False,
+        sqlite_where=sa.text("dirty_seq > clean_seq"),
+        postgresql_where=sa.text("dirty_seq > clean_seq"),
+    )
+    op.create_index("ix_level_waits_since", "level", ["waits_since", "connection"], unique=False)
     op.create_table(
         "mapping",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -24,7 +24,7 @@ from sim.sim_shelves import Shelves
 from sim.sim_trade import Trade
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
-from stage import example, settings_for
+from stage import MAPPINGS, settings_for
 
 from integration.sandbox.catalogue import STORES
 from integration.sandbox.centra import Centra
@@ -86,10 +86,7 @@ class Result:
 
 
 class Simulation:
-    """Everything of one seed, `without` some classes of fault and with some surely `often`.
-
-    `orders_only`: nobody looks after stock, nothing leaves the warehouse, and so nothing comes back.
-    """
+    """Everything of one seed, `without` some classes of fault and with some surely `often`."""
 
     def __init__(
         self,
@@ -97,14 +94,8 @@ class Simulation:
         listener: Listener | None = None,
         without: Collection[str] = (),
         often: Collection[str] = (),
-<<<<<<< HEAD
-        *,
-        orders_only: bool = False,
-=======
         whole: bool | None = None,
->>>>>>> origin/main
     ) -> None:
-        self.orders_only, self.most = orders_only, 16 if orders_only else ORDERS
         self.seed, self.data = seed, Random(f"{seed}:data")
         self.whole = seed % LIVES_EVERY == 0 if whole is None else whole
         self.scheduler = Scheduler(seed, listener=listener)
@@ -132,11 +123,7 @@ class Simulation:
         switches = FulfilSwitches(process=process, process_seconds=seconds, cancel_processing=cancelling)
         switches.webhook_retry_step = 60.0
         settles = self.data.choice((5.0, 5.0, 90.0))
-<<<<<<< HEAD
-        shop = CentraSwitches(checkout_stops_at_zero=not self.orders_only, capture_settles_after=settles)
-=======
         shop = CentraSwitches(checkout_stops_at_zero=True, capture_settles_after=settles)
->>>>>>> origin/main
         self.centra = Centra(self.clock, shop, self.seed, self._deliver)
         self.fulfil = Fulfil(self.clock, switches, self.seed, self._deliver)
         self.centra.faults = self.centra.webhooks.faults = SwarmFaults(CENTRA_FAULTS, self.swarm)
@@ -144,7 +131,7 @@ class Simulation:
 
     def _build_ledger(self) -> None:
         self.start_at = START + timedelta(seconds=self.data.choice((-3600, 60)))
-        told = example(stock=not self.orders_only)
+        told = MAPPINGS.joinpath("fulfil.toml").read_text()
         self.mapping = told.replace("start_at = 2026-01-01T00:00:00Z", f"start_at = {self.start_at:%Y-%m-%dT%H:%M:%SZ}")
         if not self.whole:
             self.mapping = re.sub(r"(?ms)^\[stock\b.*?(?=^\[(?!stock\b))", "", self.mapping)
@@ -200,39 +187,24 @@ class Simulation:
 
     def _sees(self, host: str, what: str, body: Any) -> None:
         self.invariants.sees(host, what, body)
-<<<<<<< HEAD
-        if host == CENTRA:
-=======
         if host == CENTRA and self.whole:
->>>>>>> origin/main
             self.shelves.sees(body)
 
     def _after_step(self) -> None:
         self.invariants.after_step()
-<<<<<<< HEAD
-        self.lifecycle.after_step()
-        self.shelves.after_step()
-=======
         if self.whole:
             self.lifecycle.after_step()
             self.shelves.after_step()
->>>>>>> origin/main
 
     def _deliver(self, url: str, body: bytes, headers: Any, timeout: float) -> int | None:
         return self.post.deliver(url, body, headers, timeout)
 
     def _people(self) -> None:
         self.trade = Trade(self.data, self.scheduler, self.clock, self.centra, self.fulfil)
-<<<<<<< HEAD
-        if not self.orders_only:
-            self.trade.stock_up()
-        timelines = [self.trade.wanting(line) for line in day(self.data, self.seed, self.most, SHOP_OPEN)]
-=======
         timelines = day(self.data, self.seed, ORDERS, SHOP_OPEN)
         if self.whole:
             self.trade.stock_up()
             timelines = [self.trade.wanting(line) for line in timelines]
->>>>>>> origin/main
         self.played = Played()
 
         def begin() -> None:
@@ -241,14 +213,10 @@ class Simulation:
 
         people = People(self.data, self.scheduler, self.centra, self.fulfil, self.world("people"))
         spawn = self.scheduler.spawn
-<<<<<<< HEAD
-        spawn("shop", lambda: self.trade.open_shop(begin))
-=======
         if self.whole:
             spawn("shop", lambda: self.trade.open_shop(begin))
         else:
             begin()
->>>>>>> origin/main
         if self.data.random() < 0.7:
             spawn("ann", people.cure_items, delay=self.data.uniform(60, 800))
         if self.data.random() < 0.7:
@@ -259,15 +227,9 @@ class Simulation:
             spawn("customer", people.change_minds),
         ]
         self.traders = []
-<<<<<<< HEAD
-        if not self.orders_only:
-            self.disturbers.append(spawn("counter", self.trade.count))
-            self.traders += [spawn("warehouse", self.trade.work), spawn("customers", self.trade.live)]
-=======
         if self.whole:
             self.disturbers.append(spawn("counter", self.trade.count))
             self.traders = [spawn("warehouse", self.trade.work), spawn("customers", self.trade.live)]
->>>>>>> origin/main
         self.weather = Weather(self.scheduler, self.swarm, self.network, self.centra, self.fulfil, self.broker)
         self.disturbers.append(spawn("weather", self.weather.blow))
 
@@ -360,12 +322,8 @@ class Simulation:
         for actor in self.disturbers:
             actor.crashed = True
         self.scheduler.tell("all faults end here")
-<<<<<<< HEAD
-        self.scheduler.spawn("closing", self._close_trade, delay=TRADES_ON)
-=======
         if self.whole:
             self.scheduler.spawn("closing", self._close_trade, delay=TRADES_ON)
->>>>>>> origin/main
         began, self.pace = self.scheduler.now, 12.0
         wellness = Wellness(self.invariants, self.broker, self.start_at)
         last = began
@@ -376,34 +334,18 @@ class Simulation:
             if self.scheduler.now - looked < 5:
                 return False
             looked = self.scheduler.now
-<<<<<<< HEAD
-            if wellness.complaints() or self._beyond_orders():
-=======
             if wellness.complaints() or (self.whole and (self.lifecycle.complaints() or self.shelves.complaints())):
->>>>>>> origin/main
                 last = looked
                 return False
             return looked - began > QUIET and looked - last > 20
 
         healed = self.scheduler.run(began + T_HEAL, self._after_step, done=well)
-<<<<<<< HEAD
-        complaints = wellness.faults_of_ours() + ([] if healed else wellness.complaints())
-        complaints += self._beyond_orders(thorough=True)
-=======
         complaints = wellness.faults_of_ours() + (self.shelves.complaints(thorough=True) if self.whole else [])
         complaints += [] if healed else wellness.complaints() + (self.lifecycle.complaints() if self.whole else [])
->>>>>>> origin/main
         if complaints:
             raise Violation("; ".join(complaints[:5]))
         return last - began
 
-<<<<<<< HEAD
-    def _beyond_orders(self, *, thorough: bool = False) -> list[str]:
-        """What is wrong with documents that are no orders, and with stock."""
-        return [] if self.orders_only else self.lifecycle.complaints() + self.shelves.complaints(thorough=thorough)
-
-=======
->>>>>>> origin/main
     def _close_trade(self) -> None:
         for actor in self.traders:
             actor.crashed = True
@@ -444,14 +386,7 @@ def simulate(
     without: Collection[str] = (),
     often: Collection[str] = (),
     *,
-<<<<<<< HEAD
-    orders_only: bool = False,
-) -> Result:
-    """Run one seed."""
-    return Simulation(seed, listener, without, often, orders_only=orders_only).run()
-=======
     whole: bool | None = None,
 ) -> Result:
     """Run one seed; `whole` says whether trade goes on after the orders, as every `LIVES_EVERY`th seed does."""
     return Simulation(seed, listener, without, often, whole).run()
->>>>>>> origin/main

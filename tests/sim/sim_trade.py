@@ -63,11 +63,7 @@ class Trade:
         return Timeline(timeline.course, (replace(first, basket=basket), *rest))
 
     def open_shop(self, begin: Callable[[], None]) -> None:
-<<<<<<< HEAD
-        """The shop opens when our push has filled its shelves: at once where they are full."""
-=======
         """The shop opens when our push has filled its shelves."""
->>>>>>> origin/main
         at = self.centra.book.stock.at
         while self.scheduler.now < OPENS_BY and not all(at(*shelf) for shelf in SHELVES if shelf[1] not in self.scarce):
             self.scheduler.sleep(3)

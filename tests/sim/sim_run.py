@@ -41,6 +41,8 @@ from integration.wiring import Chance, World, build_world
 from tasks import feed, step, sweep
 
 ORDERS = 10
+ORDERS_ALONE = 14
+"""In a seed of the order lane alone."""
 SHOP_OPEN = 200.0
 """Virtual seconds within which all orders are placed, once the shop has opened."""
 CHAOS = 480.0
@@ -201,7 +203,7 @@ class Simulation:
 
     def _people(self) -> None:
         self.trade = Trade(self.data, self.scheduler, self.clock, self.centra, self.fulfil)
-        timelines = day(self.data, self.seed, ORDERS, SHOP_OPEN)
+        timelines = day(self.data, self.seed, ORDERS if self.whole else ORDERS_ALONE, SHOP_OPEN)
         if self.whole:
             self.trade.stock_up()
             timelines = [self.trade.wanting(line) for line in timelines]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import requests
+from sim.sim_scheduler import Scheduler
 from stage import Stage
 
 from integration.errors import Unavailable
@@ -113,3 +114,17 @@ def test_what_has_left_and_is_not_paid_for_is_deducted_once() -> None:
     assert [case.type for case in stage.open_cases() if case.job_id] == ["CAPTURE_FAILED"]
     assert stage.centra.orders[int(number)].status == "PROCESSING"
     assert (place.free(1, sku), place.allocated[1, sku]) == (before - 2, 2)
+
+
+def test_an_actor_that_ends_wakes_nobody() -> None:
+    """Found in the simulation itself: who had spawned somebody was resumed at that one's end, asleep or killed."""
+    scheduler, seen = Scheduler(1), []
+
+    def parent() -> None:
+        scheduler.spawn("child", lambda: None, delay=1)
+        scheduler.sleep(10)
+        seen.append(scheduler.now)
+
+    scheduler.spawn("parent", parent)
+    scheduler.run(20, lambda: None)
+    assert seen == [10]

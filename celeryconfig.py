@@ -108,7 +108,14 @@ else:
 
 imports = (
     *("tasks.order_post", "tasks.shipment_update", "tasks.return_receipt", "tasks.credit_memo", "tasks.finance"),
-    *("tasks.intake", "tasks.shipment_watch", "tasks.stock_push", "tasks.aftersales", "tasks.upkeep", "tasks.dead_letters"),
+    *(
+        "tasks.intake",
+        "tasks.shipment_watch",
+        "tasks.stock_push",
+        "tasks.aftersales",
+        "tasks.upkeep",
+        "tasks.dead_letters",
+    ),
 )
 
 beat_max_loop_interval = 5

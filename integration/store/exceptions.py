@@ -121,9 +121,7 @@ def resolve(
     return ids
 
 
-_OF_JOB = and_(
-    exception.c.job_id == bindparam("of_job"), exception.c.type.not_in(bindparam("but", expanding=True))
-)
+_OF_JOB = and_(exception.c.job_id == bindparam("of_job"), exception.c.type.not_in(bindparam("but", expanding=True)))
 
 
 def resolve_of_job(tx: Transaction, job_id: int, how: str, *, but: Collection[str] = ()) -> list[int]:

@@ -1,17 +1,21 @@
 """Seeds of the whole lifecycle under every fault: see `sim_run`. `make soak` runs them for as long as asked."""
 
-import json
 import os
+import pickle
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from sim.sim_batch import batch, regressions
-from sim.sim_run import simulate
+from sim.sim_batch import OFTEN, Totals, regressions, results
+from sim.sim_faults import FAULTS
+from sim.sim_run import Result, simulate
 
 ROOT = Path(__file__).parents[2]
-BATCH = 50
+BATCH, PART = 50, 10
+"""Seeds that are judged together, and seeds of one test: small enough for two workers to end at the same time."""
 BATCHES = 6 if os.environ.get("LOCKSTEP_TEST_TIER") == "ci" else 1
 
 
@@ -21,39 +25,61 @@ def test_a_seed_that_once_failed_never_fails_again() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # fifty seeds on however much of two cores is left
-@pytest.mark.parametrize("number", range(BATCHES))
+@pytest.mark.timeout(600)  # ten seeds on however much of two cores is left; inside a greenlet it ends the whole worker
+@pytest.mark.parametrize("first", range(0, BATCHES * BATCH, PART))
 def test_every_order_ends_exactly_once_or_in_one_exception_whatever_happens(
-    number: int, run_folder: Path, worker_id: str
+    first: int, run_folder: Path, worker_id: str
 ) -> None:
     alone = worker_id == "master"  # else there is another worker on the other core
-    totals = batch(range(number * BATCH, (number + 1) * BATCH), processes=2 if alone else 1)
+    found = list(results(range(first, first + PART), processes=2 if alone else 1))
+    totals = added_up(found)
     print(totals.table())
     assert not totals.violations, totals.table()
-    assert totals.proofs > totals.orders / 4
-    untried = untried_by_all({*totals.never_fired, *totals.never_crashed_at}, number, run_folder)
+    batches = batches_of_the_run(found, run_folder)
+    assert all(totals.proofs > totals.orders / 4 for totals in batches)
+    untried = untried_by_all(batches)
     assert not untried or BATCHES == 1, "fifty seeds are too few to have met every fault of every lane"
 
 
-def untried_by_all(mine: set[str], number: int, folder: Path) -> set[str]:
-    """What no batch of the run tried: a fault that never fired, a seam where nobody was killed.
+def added_up(found: Iterable[Result]) -> Totals:
+    totals = Totals()
+    for result in found:
+        totals.add(result)
+    return totals
 
-    The batches run on several workers; each leaves its own findings in a file, and the one that ends last judges.
+
+def batches_of_the_run(mine: list[Result], folder: Path) -> list[Totals]:
+    """Leave what a part found, and give all batches of the run to whoever comes last; to the others, none.
+
+    The parts run on several workers, so each leaves its results in a file.
     """
-    half_written = folder / f"untried-{number}"
-    half_written.write_text(json.dumps(sorted(mine)))
-    half_written.rename(half_written.with_suffix(".json"))
-    found = [set(json.loads(path.read_text())) for path in folder.glob("untried-*.json")]
-    return set.intersection(*found) if len(found) == BATCHES else set()
+    half_written = folder / f"seeds-from-{mine[0].seed}"
+    half_written.write_bytes(pickle.dumps(mine))
+    half_written.rename(half_written.with_suffix(".results"))
+    found = [result for path in folder.glob("*.results") for result in pickle.loads(path.read_bytes())]
+    if len(found) < BATCHES * BATCH:
+        return []
+    return [added_up(result for result in found if result.seed // BATCH == number) for number in range(BATCHES)]
 
 
-def test_only_what_no_batch_of_the_run_tried_is_untried(tmp_path: Path) -> None:
-    told = [untried_by_all({"never", f"only {number}"}, number, tmp_path) for number in range(BATCHES)]
-    assert told[:-1] == [set()] * (BATCHES - 1)
-    assert told[-1] == ({"never"} if BATCHES > 1 else {"never", "only 0"})
+def untried_by_all(batches: list[Totals]) -> set[str]:
+    """What no batch of the run tried: a fault that never fired, a seam where nobody was killed."""
+    untried = [{*totals.never_fired, *totals.never_crashed_at} for totals in batches]
+    return set.intersection(*untried) if untried else set()
 
 
-@pytest.mark.timeout(120)  # two interpreters start beside us
+def test_only_who_comes_last_judges_and_only_what_no_batch_tried_is_untried(tmp_path: Path) -> None:
+    fires, passes = Counter(dict.fromkeys(FAULTS[2:], 1)), Counter(seam=OFTEN)
+    for first in range(0, BATCHES * BATCH, PART):
+        part = [Result(seed, fired=fires, passed=passes) for seed in range(first, first + PART)]
+        part[0].fired = fires + Counter(FAULTS[1:2]) if first >= (BATCHES - 1) * BATCH else fires
+        batches = batches_of_the_run(part, tmp_path)
+        assert bool(batches) == (first == BATCHES * BATCH - PART)
+    assert [totals.seeds for totals in batches] == [BATCH] * BATCHES
+    assert untried_by_all(batches) == {FAULTS[0], "seam"}
+
+
+@pytest.mark.timeout(300)  # two interpreters start beside us
 def test_a_seed_tells_the_same_story_in_every_process() -> None:
     seeds = (1, 2, 3)
     program = f"from sim.sim_run import simulate\nfor seed in {seeds}: print(simulate(seed).trace)"

@@ -82,7 +82,7 @@ class Gate:
             if shut is None:
                 self._seen_open_until = now + LOOK_AGAIN
                 return
-        with self.store.write("budget") as tx:
+        with self.store.write("budget", durable=False) as tx:
             shut = self._shut(tx)
             if shut is not None and not spending.take_probe(tx, self.system, self.terms.probe_takes):
                 raise shut

@@ -74,10 +74,16 @@ class Store:
         self.engine = _engine(url)
 
     @contextlib.contextmanager
-    def write(self, name: str = "write") -> Iterator[Transaction]:
-        """A transaction that commits when the block ends and rolls back when it raises."""
+    def write(self, name: str = "write", *, durable: bool = True) -> Iterator[Transaction]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        Not `durable`: a power cut may undo it, together with nothing that was durable after it. For what is worth nothing
+        without the work that follows: a claim, a spent unit of a quota.
+        """
         try:
-            with self.engine.connect() as connection, connection.begin():
+            with self.engine.connect() as connection, _flushing(connection, durable), connection.begin():
+                if not durable and connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield Transaction(connection, self.clock)
                 self.point(f"{name}.before-commit")
         except DBAPIError as error:
@@ -140,6 +146,20 @@ def _engine(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "options": "-c statement_timeout=30000 -c lock_timeout=15000"},
     )
+
+
+@contextlib.contextmanager
+def _flushing(connection: Connection, durable: bool) -> Iterator[None]:
+    """On SQLite, a commit that is not durable is written and not waited for; the next durable one flushes it too."""
+    driver: Any = connection.connection.dbapi_connection
+    if durable or connection.dialect.name != "sqlite":
+        yield
+        return
+    driver.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA synchronous=FULL")
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:

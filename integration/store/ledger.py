@@ -225,7 +225,7 @@ def claim(store: Store, link: str, key: Key, *, owner: str, task_id: str, lease:
     Returns nothing when `key` is not due: someone has done, is doing, or may not yet do it. Each claimed row gets its
     attempt in the same commit, before any work begins.
     """
-    with store.write(f"claim.{link}") as tx:
+    with store.write(f"claim.{link}", durable=False) as tx:
         now = tx.now
         due = _due(link, key.kind, now)
         columns = select(job.c.id, job.c.connection, job.c.owner)
@@ -369,7 +369,7 @@ def due(store: Store, *, lane: str, limit: int, rung_before: timedelta) -> list[
     with store.read() as tx:
         if not _unrung(tx, lane, limit, rung_before, lock=False):
             return []
-    with store.write("due") as tx:
+    with store.write("due", durable=False) as tx:
         found = _unrung(tx, lane, limit, rung_before, lock=True)
         if found:
             tx.execute(update(job).where(job.c.id.in_([row[0] for row in found])).values(rung_at=tx.now))

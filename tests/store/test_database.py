@@ -172,3 +172,15 @@ def test_a_constraint_that_fails_is_our_bug_and_not_an_outage(empty: Store) -> N
     with pytest.raises(Exception, match=r"(?i)constraint") as raised, empty.write() as tx:
         tx.execute(text("INSERT INTO cursor (system, stream, at) VALUES ('a', 'b', '2026-01-01')"))
     assert not isinstance(raised.value, StoreDown)
+
+
+def test_what_a_power_cut_may_undo_changes_nothing_for_what_comes_after(database_url: str) -> None:
+    store = Store(database_url, StageClock())
+    store.create()
+    asked = {"sqlite": "PRAGMA synchronous", "postgresql": "SHOW synchronous_commit"}[store.engine.dialect.name]
+    found = []
+    for durable in (True, False, True):
+        with store.write(durable=durable) as tx:
+            found.append(str(tx.scalar(text(asked))))
+    store.close()
+    assert found in (["2", "1", "2"], ["on", "off", "on"])

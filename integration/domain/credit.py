@@ -94,7 +94,8 @@ def in_words(refund: Refund) -> str:
 def excess(refund: Refund, known: Iterable[Refund], order: Order, taken: Money) -> str:
     """Why this refund, with those before it, is more than may be paid back; empty where it is not.
 
-    `known` are all refunds of the order, `taken` the money taken for it. What failed does not count; what is pending does, for it may still settle.
+    `known` are all refunds of the order, `taken` the money taken for it. What failed does not count; what is pending does,
+    for it may still settle.
     """
     counting = sorted((r for r in known if r.life != FAILED), key=lambda r: (r.at, r.key.number))
     upto = [r for r in counting if (r.at, r.key.number) <= (refund.at, refund.key.number)]

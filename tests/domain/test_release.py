@@ -168,6 +168,7 @@ def test_the_facts_of_an_order_are_not_personal():
         "market": "Europe / United Kingdom",
         "currency": "GBP",
         "total_minor": 1000,
+        "occurred_at": fetched("released").order.placed_at,
     }
 
 

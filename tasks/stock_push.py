@@ -21,7 +21,7 @@ from tasks.step import step
 PLACES_EVERY = timedelta(hours=1)
 CATALOGUE_EVERY = timedelta(days=1)
 """A SKU that is new in the ERP is missed in the catalogue, and what is missed has it read at once."""
-COMPARE_EVERY = timedelta(minutes=5)
+COMPARE_EVERY = timedelta(seconds=20)
 """How soon a compare that was cut off goes on; it begins once a night."""
 STALE_EVERY = timedelta(minutes=5)
 

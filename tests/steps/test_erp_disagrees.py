@@ -109,7 +109,7 @@ def test_a_recalculated_order_that_is_corrected_in_the_erp_is_proved_and_not_pos
         line["tax_amount"] = sum(tax["amount"] for tax in told["tax_lines"])
     stage.clock.sleep(2)
     row = records.get("sale.sale", sale["id"])
-    stage.fulfil._routes._orders._total(row, row["channel_tax_amount"])
+    stage.fulfil._routes._orders.total(row, row["channel_tax_amount"])
     records.update("sale.sale", row, {"reference": row["reference"]})
     replay(stage, number)
     assert_proven(stage, number)

@@ -14,7 +14,7 @@ from integration.domain.shipment import ShownShipment
 from integration.errors import Rejected
 from integration.ports import CAPTURE, SHIPMENT, Storefront
 from integration.store import Transaction, documents, effects, exceptions
-from integration.store.deliveries import CAPTURE_PENDING
+from integration.store.deliveries import CAPTURE_PENDING, CAPTURE_REFUSED
 from integration.store.ledger import Job
 from integration.wiring import World
 from mappings import Mapping as Mapped
@@ -67,7 +67,7 @@ def again(job: Job, own: ShownShipment | None, why: str, world: World, *, eviden
     """Open CAPTURE_FAILED and ask once more later. Raises it when it was asked for often enough."""
     tries = _asked(job, world).tries
     amount = own.total if own else Money(job.row.total_minor or 0, job.row.currency)
-    job.values |= {"total_minor": amount.minor, "currency": amount.currency, "source_status": "capture failed"}
+    job.values |= {"total_minor": amount.minor, "currency": amount.currency, "source_status": CAPTURE_REFUSED}
     job.also(lambda tx: effects.void(tx, job.id, CAPTURE))
     told = own is not None and own.shipped
     known = "the customer knows" if told else "Centra completes no unpaid shipment, so the customer is not told"

@@ -84,7 +84,10 @@ def watch(connection: str, world: World) -> None:
 
 
 def watch_captures(connection: str, world: World) -> None:
-    """Mark shipments whose capture has settled or failed; open CAPTURE_WAITING for one that takes too long."""
+    """Mark shipments whose capture has settled or failed; open CAPTURE_WAITING for one that takes too long.
+
+    One whose capture was refused is woken as soon as Centra calls it paid: somebody captured it by hand.
+    """
     mapping = _mapping(connection, world)
     promise = timedelta(minutes=mapping.shipments.capture_within_minutes)
     with world.store.read() as tx:
@@ -93,11 +96,16 @@ def watch_captures(connection: str, world: World) -> None:
         some = waiting[start : start + PAGE]
         numbers = sorted({row.order_number for row in some})
         found = world.storefronts[mapping.centra].shipments(numbers)
-        pending = {(s.order_number, s.ref) for shown in found.values() for s in shown if s.capture_pending}
+        seen = [shipment for shown in found.values() for shipment in shown]
+        pending = {(shipment.order_number, shipment.ref) for shipment in seen if shipment.capture_pending}
+        paid = {(shipment.order_number, shipment.ref) for shipment in seen if shipment.paid}
         with world.store.write("captures.watched") as tx:
             for row in some:
                 settled = (row.order_number, row.shown_as) not in pending
-                if settled and row.state == "proven":
+                if row.source_status == deliveries.CAPTURE_REFUSED:
+                    if (row.order_number, row.shown_as) in paid:
+                        ledger.wake(tx, [row.id], "capture", "paid for, though not by our request")
+                elif settled and row.state == "proven":
                     ledger.mark_in(tx, [Key(row.instance, row.kind, row.number)], "capture")
                 elif not settled and tx.now - row.asked_at > promise and not row.has_case:
                     message = f"asked for at {row.asked_at:%Y-%m-%d %H:%M} UTC and not settled by the payment provider"

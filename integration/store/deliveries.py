@@ -15,6 +15,8 @@ from integration.store.tables import effect, exception, job
 
 CAPTURE_PENDING = "capture pending"
 """The `source_status` of a shipment whose capture was asked for and has not settled."""
+CAPTURE_REFUSED = "capture failed"
+"""The `source_status` of a shipment whose capture came to nothing."""
 CAPTURES_END = timedelta(days=60)
 """How long it is asked whether a capture has settled; by then its case is long open."""
 LANE = LANE_OF["shipment"]
@@ -74,12 +76,13 @@ def unshown(tx: Transaction, connection: str, *, before: datetime) -> list[Row[A
 
 
 def uncaptured(tx: Transaction, connection: str) -> list[Row[Any]]:
-    """Shipments whose capture was not known to have settled: job rows with `asked_at`, `shown_as` and `has_case`."""
+    """Shipments whose capture has not settled or was refused: job rows with `asked_at`, `shown_as` and `has_case`."""
     asked, made = effect.alias("asked"), effect.alias("made")
     more = (asked.c.intent_at.label("asked_at"), made.c.answer.label("shown_as"), _HAS_CASE.label("has_case"))
     wanted: Select[Any] = select(*job.c, *more).join(asked, and_(asked.c.job_id == job.c.id, asked.c.name == CAPTURE))
     wanted = wanted.join(made, and_(made.c.job_id == job.c.id, made.c.name == SHIPMENT))
-    pending = (job.c.connection == connection, job.c.kind == "shipment", job.c.source_status == CAPTURE_PENDING)
+    unpaid = job.c.source_status.in_((CAPTURE_PENDING, CAPTURE_REFUSED))
+    pending = (job.c.connection == connection, job.c.kind == "shipment", unpaid)
     lately = (job.c.occurred_at > tx.now - CAPTURES_END, job.c.state != "closed")
     return list(tx.execute(wanted.where(*pending, *lately).order_by(job.c.id)).all())
 

@@ -26,7 +26,7 @@ MOVING = {
 """States of each kind in which nothing may rest. What was made and is not paid may wait: for its provider, or a person."""
 
 _ROWS = (
-    "SELECT id, kind, number, state, coalesce(order_number, ''), owner, dirty_seq > clean_seq, reason"
+    "SELECT id, kind, number, state, coalesce(order_number, ''), owner, dirty_seq > clean_seq, not_before IS NOT NULL, reason"
     " FROM job WHERE kind <> 'order'"
 )
 _CASES = (
@@ -47,6 +47,7 @@ class Row(NamedTuple):
     order: str
     owner: str | None
     dirty: int
+    waits: int
     reason: str
 
     def __str__(self) -> str:
@@ -211,6 +212,8 @@ class Lifecycle:
         return found
 
     def _moves(self, row: Row, has_case: bool) -> bool:
+        if row.kind == "shipment" and row.state == "created" and row.waits and has_case:
+            return False  # its money is asked for again at that time; what else was heard of it can wait for that
         if row.dirty or row.owner is not None or row.state in MOVING[row.kind]:
             return True
         if row.kind == "shipment" and row.state in ("created", "captured", "held"):

@@ -70,6 +70,27 @@ def test_an_expired_authorisation_is_asked_for_five_times_and_then_waits_for_a_p
     assert (len(taken(stage, number)), mails(stage, number)) == (1, 1)
 
 
+@pytest.mark.scenario("SHP-12")
+@pytest.mark.parametrize("hours", [0, 70])
+def test_a_refused_capture_that_somebody_takes_by_hand_needs_no_word_to_us(stage: Stage, hours: int) -> None:
+    number = bought(stage, payment="paypal")
+    stage.centra.faults.plan("capture-fails", "captureShipment", times=100)
+    made = shipped(stage, number)
+    stage.sweep(hours, every=3600)
+    case = case_of(stage, made, "CAPTURE_FAILED")
+    stage.centra.faults.clear()
+    run_feed(stage, "captures", "fulfil")
+    stage.sweep(1)
+    assert case_by_id(stage, case.id).state == "open", "nobody has paid yet"
+    with stage.centra.guard:
+        stage.centra.shipments.capture(stage.centra.orders[int(number)].shipments[0])
+    run_feed(stage, "captures", "fulfil")
+    stage.sweep(3)
+    told(stage, made)
+    assert (len(taken(stage, number)), mails(stage, number)) == (1, 1)
+    assert case_by_id(stage, case.id).resolution.startswith("verified")
+
+
 @pytest.mark.scenario("SHP-17")
 @pytest.mark.parametrize("payment", ["card", "klarna"])
 def test_a_capture_that_is_pending_for_days_waits_beside_a_shipment_that_is_told(

@@ -186,13 +186,27 @@ class Http:
         """Whether a 2xx says in its body that our credentials are refused: then it is no sign of health."""
 
     def call(
-        self, method: str, path: str, body: Any = None, *, lane: str, writes: bool, costs: Mapping[str, int]
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        lane: str,
+        writes: bool,
+        costs: Mapping[str, int],
+        headers: Mapping[str, str] | None = None,
+        may_expire: bool = False,
+        plain: bool = False,
     ) -> Reply:
-        """Make one call. Raises `Unavailable`, `Unknown` (only when `writes`) or `Refused` (4xx for the adapter)."""
+        """Make one call. Raises `Unavailable`, `Unknown` (only when `writes`) or `Refused` (4xx for the adapter).
+
+        `headers` go with this call alone. With `may_expire` a 401 is `Refused` and says nothing of the connection: the
+        caller's token may only have run out. With `plain` a body that is not JSON is its text.
+        """
         self._wait_for_budget(lane, costs)
         system = self.gate.system
         content = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = self.headers if content is None else {**self.headers, "Content-Type": "application/json"}
+        typed = {} if content is None else {"Content-Type": "application/json"}
         self.point("http.before-send")
         deadline = time.monotonic() + self.timeouts.total
         try:
@@ -200,7 +214,7 @@ class Http:
                 method,
                 self.base + path,
                 data=content,
-                headers=headers,
+                headers={**self.headers, **typed, **(headers or {})},
                 timeout=(self.timeouts.connect, self.timeouts.read),
                 allow_redirects=False,
                 stream=True,
@@ -217,7 +231,9 @@ class Http:
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, _Overlong) as error:
             raise self._no_answer(writes, f"no complete answer ({error.__class__.__name__})", error) from error
         self.point("http.after-receive")
-        return self._read(status, answer_headers, raw, writes=writes)
+        if status == 401 and may_expire:
+            raise Refused(status, None, "")
+        return self._read(status, answer_headers, raw, writes=writes, plain=plain)
 
     def _wait_for_budget(self, lane: str, costs: Mapping[str, int]) -> None:
         """Wait in place for short refusals: handing a job back and ringing it again costs more than `patience`."""
@@ -248,13 +264,13 @@ class Http:
             response.close()
         return b"".join(chunks)
 
-    def _read(self, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool) -> Reply:
+    def _read(self, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool, plain: bool) -> Reply:
         document: Any = None
         broken: NotJson | None = None
         try:
             document = parse_json(raw, storable=False) if raw.strip() else None
         except NotJson as error:
-            broken = error
+            broken, document = (None, raw.decode("utf-8", "replace")) if plain and status < 300 else (error, None)
         if 200 <= status < 300 and broken is None:
             if not self.denies(document):
                 self.gate.succeeded()

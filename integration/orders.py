@@ -156,6 +156,8 @@ def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:
 def prove(job: Job, found: Sequence[Standing], world: World) -> None:
     """Compare the read-back with Centra's values; store the proof; raise `Rejected` on any difference."""
     standing = _only(job, found, world)
+    if standing.refusal is not None:
+        raise standing.refusal
     order, mapping, erp = reread(job, world)
     if job.row.erp_ref not in (None, standing.ref):
         refs = f"{job.row.erp_ref} and {standing.ref}"

@@ -15,6 +15,7 @@ from integration.domain.order import Discount, Order
 from integration.domain.proof import Value
 from integration.domain.returns import Receipt, Return
 from integration.domain.shipment import Dispatch, ShownShipment
+from integration.errors import Rejected
 from mappings import Mapping as Mapped
 
 SALES_ORDER = "sales order"
@@ -294,7 +295,8 @@ class Standing:
     """A sales order as the ERP reads it back.
 
     `life` is one of draft, processing, done, cancelled; `problem` the ERP's own note of why it does not go on, as
-    evidence for the vault; `stamp` changes whenever the document changes.
+    evidence for the vault; `stamp` changes whenever the document changes. `refusal` is why it cannot be judged, this one
+    document alone: raised where it is its turn, so that a page of others goes on.
     """
 
     ref: str
@@ -304,6 +306,7 @@ class Standing:
     components: Mapping[str, Value]
     stamp: str
     problem: str = ""
+    refusal: Rejected | None = None
 
 
 @dataclass(frozen=True, slots=True)

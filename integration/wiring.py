@@ -102,6 +102,7 @@ class World:
             if row is None:
                 raise SettingsError(f"mapping {connection} version {version} is not in the store")
             found = self._parsed[connection, version] = parse(row[1], f"{connection}.toml", version=version)
+            self._erps.pop(connection, None)  # a newer mapping may hold other terms for its adapter
         return found
 
     def erp(self, connection: str) -> ERP:
@@ -114,12 +115,13 @@ class World:
         told = self.settings.erp(connection)
         with self.store.read() as tx:
             version = reference.mapping_versions(tx)[connection]
-        module = importlib.import_module(self.mapping(connection, version).adapter)
+        mapping = self.mapping(connection, version)
+        module = importlib.import_module(mapping.adapter)
         quotas = (
             (Quota("requests", told.requests_per_second, timedelta(seconds=1)),) if told.requests_per_second else ()
         )
         gate = self.gate(self.store, connection, quotas, Terms(open_for=self.settings.breaker_open))
-        erp: ERP = module.connect(connection, self.http(told.url, module.headers(told.token.reveal()), gate))
+        erp: ERP = module.connect(connection, self.http(told.url, module.headers(told.token.reveal()), gate), mapping)
         return erp
 
     def http(self, base: str, headers: dict[str, str], gate: Gate) -> Http:

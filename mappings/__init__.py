@@ -159,6 +159,8 @@ class Mapping:
     shipments: Shipments
     returns: Returns
     credit: Credit
+    tenant: Dict[str, Any]
+    """What only the connection's adapter understands; it refuses words it does not know when it connects."""
 
     @property
     def file(self) -> str:
@@ -238,6 +240,7 @@ def parse(text: str, file: str, *, version: int = 0) -> Mapping:
         shipments=_shipments(told["shipments"]),
         returns=Returns(**told["returns"]),
         credit=Credit(**told["credit"]),
+        tenant=told["tenant"],
     )
 
 

@@ -139,7 +139,7 @@ class _Shipments(_Strict):
 
 class _Returns(_Strict):
     announce = fields.String(load_default="off", validate=validate.OneOf(("off", "return order")))
-    inspection = fields.String(load_default="off", validate=validate.OneOf(("off", "inventory moves")))
+    inspection = fields.String(load_default="off", validate=validate.OneOf(("off", "inventory moves", "return lines")))
     dispositions = fields.Dict(
         keys=_name(), values=fields.String(validate=validate.OneOf(DISPOSITIONS)), load_default=dict
     )
@@ -149,7 +149,7 @@ class _Returns(_Strict):
 
 
 class _Credit(_Strict):
-    strategy = fields.String(load_default="off", validate=validate.OneOf(("off", "invoice")))
+    strategy = fields.String(load_default="off", validate=validate.OneOf(("off", "invoice", "credit order")))
     account = fields.String(load_default="", validate=validate.Length(max=100))
     accounts = fields.Dict(
         keys=fields.String(validate=validate.OneOf(("goods", "shipping", "handling", "goodwill", "fee", "vouchers"))),
@@ -194,6 +194,7 @@ class _Mapping(_Strict):
     shipments = fields.Nested(_Shipments, load_default=lambda: _Shipments().load({}))
     returns = fields.Nested(_Returns, load_default=lambda: _Returns().load({}))
     credit = fields.Nested(_Credit, load_default=lambda: _Credit().load({}))
+    tenant = fields.Dict(keys=_name(), load_default=dict)  # what is one ERP's own: its adapter knows the words
 
 
 class _Rule(_Strict):

@@ -84,7 +84,7 @@ def test_the_human_text_is_found_wherever_it_stands(document, words):
 @pytest.fixture
 def fulfil(gate, clock):
     http = Http("https://fulfil.test", headers=headers("t"), session=new_session(), gate=gate, sleep=clock.sleep)
-    return connect("fulfil", http)
+    return connect("fulfil", http, MAPPING)
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def live(tenant, gate, clock):
         gate=gate,
         sleep=clock.sleep,
     )
-    return connect("fulfil", http)
+    return connect("fulfil", http, MAPPING)
 
 
 class Interrupted(FulfilClient):

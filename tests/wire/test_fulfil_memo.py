@@ -15,8 +15,9 @@ from integration.domain.credit import SETTLED, Refund, RefundedLine
 from integration.domain.money import Money, exponent, total
 from integration.domain.order import Discount, Key
 from integration.erp.fulfil.adapter import Fulfil
-from integration.erp.fulfil.memo import our_components, parts_of, rows_of
+from integration.erp.fulfil.memo import our_components, rows_of
 from integration.errors import Rejected
+from integration.translation import parts_of
 
 MAPPING = mappings.parse((Path(mappings.__file__).parent / "fulfil.toml").read_text(), "fulfil.toml")
 FULFIL = Fulfil("fulfil", None)

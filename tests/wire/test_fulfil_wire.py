@@ -11,9 +11,9 @@ from hypothesis import given
 import mappings
 from integration.domain.money import Money, total
 from integration.domain.order import Address, Discount, Payment
-from integration.erp.fulfil import wire
 from integration.erp.fulfil.adapter import Fulfil
 from integration.errors import Rejected, Unmapped
+from integration.translation import priced
 
 TEXT = (Path(mappings.__file__).parent / "fulfil.toml").read_text()
 MAPPING = mappings.parse(TEXT, "fulfil.toml")
@@ -61,7 +61,7 @@ def check_money(order, request, mapping):
     for row in request["shipping_lines"]:
         nets.append(Money.of(row["amount"], currency))
         taxes += [Money.of(t["amount"], currency) for t in row["tax_lines"]]
-    found = wire.priced(order, mapping)
+    found = priced(order, mapping)
     assert total(nets, currency) + total(taxes, currency) == found.total == Money.of(request["amount"], currency)
     assert total(taxes, currency) == order.tax
     ids = [row["channel_identifier"] for row in request["sale_lines"] + request["shipping_lines"]]

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from integration import translation
 from integration.domain.order import Order
-from integration.domain.pricing import PricedOrder
 from integration.domain.proof import Value
 from integration.erp.fulfil import wire
 from integration.erp.fulfil.client import FulfilClient, UserError
@@ -42,8 +42,8 @@ class Fulfil(Stock, Shipments, Returns, Credit):
         return found
 
     def compose(self, order: Order, mapping: Mapped) -> Draft:
-        market = wire.market_of(order, mapping)
-        found = wire.priced(order, mapping)
+        market = translation.market_of(order, mapping)
+        found = translation.priced(order, mapping)
         reference = self.reference(order.number)
         request = wire.order_request(reference, found, mapping)
         body = {"channel": market.channel, "file": mapping.file, "order": request}
@@ -53,7 +53,7 @@ class Fulfil(Stock, Shipments, Returns, Credit):
             fingerprint=fingerprint(body),
             components={"channel": market.channel, "warehouse": market.warehouse}
             | wire.our_components(request, order.currency),
-            carried=_carried(found),
+            carried=translation.carried(found),
         )
 
     def order_write(self, draft: Draft) -> Write:
@@ -180,7 +180,7 @@ class Fulfil(Stock, Shipments, Returns, Credit):
         return f"reachable; acting as a user with {len(told) if isinstance(told, dict) else 0} preferences"
 
 
-def connect(name: str, http: Http) -> ERP:
+def connect(name: str, http: Http, mapping: Mapped) -> ERP:
     """The adapter of a connection: what a mapping file's `adapter` line names must have this function."""
     return Fulfil(name, FulfilClient(http))
 
@@ -193,11 +193,3 @@ def headers(token: str) -> dict[str, str]:
 def _place(sale: Mapping[str, Any]) -> dict[str, Value]:
     """Where Fulfil put an order: a mapping that names the wrong channel or warehouse shows here."""
     return {"channel": sale["channel"], "warehouse": sale["warehouse"]}
-
-
-def _carried(found: PricedOrder) -> dict[str, str]:
-    """Every discount by itself: it lives inside unit prices in Fulfil, and stays visible in the proof."""
-    return {
-        f"discount {i} {discount.type} ({kind})": str(discount.amount)
-        for i, (discount, kind) in enumerate(found.discounts, 1)
-    }

@@ -32,6 +32,7 @@ from integration.erp.fulfil.tenant import (
 )
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.ports import CREDIT_MEMO, Draft, EffectClass, Hint, Memo, Write
+from integration.translation import parts_of
 from mappings import Mapping as Mapped
 
 MODEL = "account.invoice"
@@ -67,7 +68,7 @@ class Credit(Tenant):
         return reference.removeprefix(PREFIX) if reference.startswith(PREFIX) else ""
 
     def compose_memo(self, refund: Refund, order: Order, order_ref: str, mapping: Mapped) -> Draft:
-        rows = rows_of_a.rows_of(rows_of_a.parts_of(refund, order, mapping), order, mapping)
+        rows = rows_of_a.rows_of(parts_of(refund, order, mapping), order, mapping)
         accounts = {
             row["component"]: mapping.credit.accounts.get(str(row["component"]), mapping.credit.account) for row in rows
         }

@@ -10,45 +10,16 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from integration.domain.money import Money, MoneyError, digits, total, unit_prices
+from integration.domain.money import Money, digits, total, unit_prices
 from integration.domain.order import Address, Order
-from integration.domain.pricing import Inconsistent, Part, PricedOrder, price
+from integration.domain.pricing import Part, PricedOrder
 from integration.domain.proof import Value
 from integration.errors import Rejected
 from integration.ports import Booking
 from mappings import Mapping as Mapped
-from mappings import Market
 
 SHIPPING_LINE = "shipping"
 HANDLING_LINE = "handling"
-
-
-def priced(order: Order, mapping: Mapped) -> PricedOrder:
-    """The order with every voucher carried into its parts. Raises `Unmapped` or `Rejected`."""
-    kinds = {d.type: mapping.voucher_kind(d.type) for d in order.discounts}
-    charge = mapping.charge_percent(order.ship_to.country) if order.shipping or order.handling else 0
-    try:
-        return price(order, kinds, charge)
-    except (Inconsistent, MoneyError) as error:
-        raise Rejected("ORDER_TOTAL_INCONSISTENT", f"centra:{order.market}", str(error)) from error
-
-
-def market_of(order: Order, mapping: Mapped) -> Market:
-    """The market's row, once currency and destination fit it."""
-    market = mapping.market(order.market)
-    if order.currency != market.currency:
-        message = f"{order.market} sells in {market.currency}, this order is in {order.currency}"
-        raise Rejected("ORDER_CURRENCY_REFUSED", f'{mapping.file}:[markets."{order.market}"] currency', message)
-    if not order.ship_to.country or not order.ship_to.postcode + order.ship_to.city or not order.ship_to.line1:
-        raise Rejected(
-            "ORDER_ADDRESS_INVALID", "address incomplete", "the shipping address lacks country, place or street"
-        )
-    if order.ship_to.country not in market.countries:
-        message = (
-            f"{order.market} is mapped for {', '.join(market.countries)}, this order goes to {order.ship_to.country}"
-        )
-        raise Rejected("ORDER_MARKET_SUSPECT", f"{order.market} to {order.ship_to.country}", message)
-    return market
 
 
 def order_request(reference: str, found: PricedOrder, mapping: Mapped) -> dict[str, object]:

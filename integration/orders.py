@@ -29,7 +29,7 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
     if fetched is not None:
         _keep(job, fetched, mappings, world)
     past = _past(job, world)
-    decision = release.decide(past, fetched, mappings)
+    decision = release.decide(past, fetched, mappings, now)
     job.then(decision.state, decision.reason)
     if decision.connection and not past.sent:
         mapping = next(m for m in mappings if m.connection == decision.connection)
@@ -41,7 +41,7 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
     if decision.state == "cancelling":
         job.values["rung_at"] = None  # the sweeper rings the cancellation at once: no chain of posting leads there
     if decision.state == "held":
-        job.values["not_before"] = now + world.settings.reread_every
+        job.values["not_before"] = decision.not_before or now + world.settings.reread_every
     if decision.state == "cancelled" and job.row.state != "cancelled":
         job.values["done_at"] = now
         job.also(both_agree(job, "obsolete: cancelled in Centra before anything was sent"))

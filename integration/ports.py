@@ -90,13 +90,17 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One document as read: parsed, and as bytes for the vault. `problem` replaces `order` when it cannot be parsed."""
+    """One document as read: parsed, and as bytes for the vault. `problem` replaces `order` when it cannot be parsed.
+
+    `changed_at` is when the storefront last changed anything of it, where it says so.
+    """
 
     order: Order | None
     content: bytes
     fingerprint: str
     stamp: str
     problem: str = ""
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,17 @@
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from integration.domain.order import Order
 from integration.errors import Rejected, Unmapped
 from integration.ports import Fetched
 from mappings import Mapping
+
+
+SETTLING = "settling: unchanged"
+"""How the reason begins of an order that is released and waits for its run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Decision:
     state: str
     reason: str
     connection: str | None = None
+    not_before: datetime | None = None
+    """When a held order goes if nothing happens to it, where that is known."""
 
 
 def home(order: Order, mappings: Collection[Mapping]) -> Mapping | None:
@@ -71,8 +78,8 @@ def unreleased(order: Order, mapping: Mapping) -> str:
     return ""
 
 
-def decide(past: Past, fetched: Fetched | None, mappings: Collection[Mapping]) -> Decision:
-    """Decide. Raises `Rejected` for what a person must look at, `Unmapped` for an unknown market."""
+def decide(past: Past, fetched: Fetched | None, mappings: Collection[Mapping], now: datetime) -> Decision:
+    """Decide at an instant. Raises `Rejected` for what a person must look at, `Unmapped` for an unknown market."""
     if past.state == "closed":
         return Decision("closed", "closed by a person; read again and left alone", past.connection)
     if fetched is None:
@@ -92,7 +99,7 @@ def decide(past: Past, fetched: Fetched | None, mappings: Collection[Mapping]) -
         return _sent(past, fetched)
     if past.state == "dead" and fetched.fingerprint == past.source_version:
         return Decision("dead", "", past.connection)  # its own reason still stands
-    return _unsent(order, mappings)
+    return _unsent(order, fetched.changed_at or order.placed_at, mappings, now)
 
 
 def _absent(past: Past) -> Decision:
@@ -115,13 +122,17 @@ def _sent(past: Past, fetched: Fetched) -> Decision:
     return Decision("ready", "changed in Centra while its posting was in doubt", past.connection)
 
 
-def _unsent(order: Order, mappings: Collection[Mapping]) -> Decision:
+def _unsent(order: Order, changed_at: datetime, mappings: Collection[Mapping], now: datetime) -> Decision:
     mapping = home(order, mappings)
     if mapping is None or order.placed_at < mapping.start_at:
         return Decision("observed", "placed before this connection's start: observed, not posted")
     why = unreleased(order, mapping)
     if why:
         return Decision("held", why, mapping.connection)
+    run = mapping.schedule.run_for(order.placed_at, changed_at, mapping.time_zone)
+    if run is not None and now < run:
+        why = f"{SETTLING} since {changed_at:%Y-%m-%d %H:%M} UTC; goes at {run:%H:%M} UTC unless it changes again"
+        return Decision("held", why, mapping.connection, not_before=run)
     return Decision("ready", f"released: {order.status}, not on hold, paid for as the rule asks", mapping.connection)
 
 

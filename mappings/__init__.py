@@ -9,12 +9,13 @@ import tomllib
 from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from integration.domain.settling import Schedule
 from integration.errors import Unmapped
 from mappings.schema import BrokenMapping, check_mapping, check_playbook
 from mappings.semantics import check_stock
@@ -147,6 +148,7 @@ class Mapping:
     start_at: datetime
     time_zone: str
     released: Dict[str, object]
+    schedule: Schedule
     options: Dict[str, object]
     markets: Dict[str, Market]
     carriers: Dict[str, Dict[str, str]]
@@ -228,6 +230,7 @@ def parse(text: str, file: str, *, version: int = 0) -> Mapping:
         start_at=_instant(head["start_at"]),
         time_zone=head["time_zone"],
         released=told["released"],
+        schedule=_schedule(told["schedule"]),
         options=told["options"],
         markets=markets,
         carriers=told["carriers"],
@@ -242,6 +245,12 @@ def parse(text: str, file: str, *, version: int = 0) -> Mapping:
         credit=Credit(**told["credit"]),
         tenant=told["tenant"],
     )
+
+
+def _schedule(told: Dict[str, Any]) -> Schedule:
+    settle, at_most, every = (timedelta(minutes=told[f"{name}_minutes"]) for name in ("settle", "at_most", "every"))
+    closed = (tuple(time.fromisoformat(at) for at in hours.split("-")) for hours in told["closed"])
+    return Schedule(told["trigger"], settle, at_most, every, tuple((start, end) for start, end in closed))
 
 
 def _stock(told: Dict[str, Any] | None) -> Stock | None:

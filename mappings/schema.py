@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from integration.domain.money import MoneyError, exponent
 from integration.domain.pricing import KINDS
 from integration.domain.returns import DISPOSITIONS
+from integration.domain.settling import AT_ONCE, TRIGGERS
 from integration.domain.stock import FIGURES, PHYSICAL, QUANTITY_TYPES
 
 
@@ -73,6 +74,32 @@ class _Released(_Strict):
     on_hold = _flag()
     waiting_for_payment = _flag()
     internal = _flag()
+
+
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]\Z")
+
+
+class _Schedule(_Strict):
+    trigger = fields.String(required=True, validate=validate.OneOf(TRIGGERS))
+    settle_minutes = fields.Integer(strict=True, load_default=30, validate=validate.Range(min=1))
+    at_most_minutes = fields.Integer(strict=True, load_default=240, validate=validate.Range(min=1))
+    every_minutes = fields.Integer(strict=True, load_default=15, validate=validate.Range(1, 1440))
+    closed = fields.List(fields.String(validate=validate.Regexp(_HOURS)), load_default=list)
+
+    @validates_schema
+    def _holds_together(self, told: Mapping[str, Any], **_: Any) -> None:
+        if 1440 % told["every_minutes"]:
+            raise ValidationError("runs would drift through the day: a day is no whole number of them", "every_minutes")
+        if told["at_most_minutes"] < told["settle_minutes"]:
+            raise ValidationError("is shorter than settle_minutes: no order would ever settle", "at_most_minutes")
+        if sum(map(_minutes, told["closed"])) + told["every_minutes"] > 1440:
+            raise ValidationError("leaves no time of the day for a run", "closed")
+
+
+def _minutes(hours: str) -> int:
+    """How long some hours are, such as "22:00-06:30"."""
+    start, end = (60 * int(at[:2]) + int(at[3:]) for at in hours.split("-"))
+    return (end - start) % 1440
 
 
 class _Options(_Strict):
@@ -170,6 +197,7 @@ _WORDS = fields.Dict(keys=_name(), values=_name())
 class _Mapping(_Strict):
     connection = fields.Nested(_Connection, required=True)
     released = fields.Nested(_Released, required=True)
+    schedule = fields.Nested(_Schedule, load_default=lambda: _Schedule().load({"trigger": AT_ONCE}))
     options = fields.Nested(_Options, load_default=lambda: _Options().load({}))
     markets = fields.Dict(keys=_name(), values=fields.Nested(_Market), required=True)
     carriers = fields.Dict(keys=_name(), values=_WORDS, required=True)

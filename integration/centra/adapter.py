@@ -41,7 +41,8 @@ class Centra(Stock, Shipments, Returns):
         content = wire.to_bytes(node)
         mark = self.fingerprint(wire.substance(node))
         try:
-            return Fetched(wire.read_order(self.name, node), content, mark, stamp)
+            order, changed_at = wire.read_order(self.name, node), instant_of(node.get("updatedAt"))
+            return Fetched(order, content, mark, stamp, changed_at=changed_at)
         except wire.BadOrder as error:
             return Fetched(None, content, mark, stamp, problem=str(error))
 

@@ -16,6 +16,7 @@ from mappings import parse
 
 TEXT = (Path(mappings.__file__).parent / "fulfil.toml").read_text()
 MAPPING = parse(TEXT, "fulfil.toml")
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 STATES = ("seen", "held", "ready", "posted", "proven", "cancelling", "cancelled", "dead", "observed", "closed")
 FACTS = {
     "released": {},
@@ -67,7 +68,7 @@ def test_every_combination_of_past_and_present_has_the_state_the_rule_names():
         past = Past(state, True, "fulfil", posted, source, answered)
         want = expected(state, posted, answered, source, fact, version)
         try:
-            got = decide(past, fetched(fact, version), [MAPPING])
+            got = decide(past, fetched(fact, version), [MAPPING], NOW)
         except Unmapped as refusal:
             unmapped.append((want, refusal.type, refusal.key))
             continue
@@ -84,7 +85,7 @@ def test_every_combination_of_past_and_present_has_the_state_the_rule_names():
 def test_an_order_that_was_sent_is_never_held_observed_or_sent_elsewhere():
     for state, answered, fact in product(STATES, (False, True), FACTS):
         past = Past(state, True, "old-erp", "v1", "v1", answered)
-        decision = decide(past, fetched(fact), [MAPPING])
+        decision = decide(past, fetched(fact), [MAPPING], NOW)
         assert decision.connection == "old-erp"
         assert decision.state not in ("held", "observed") or decision.state == state
 
@@ -93,11 +94,11 @@ def test_an_order_that_was_sent_is_never_held_observed_or_sent_elsewhere():
 def test_an_order_centra_does_not_have(state):
     fresh, known = (Past(state, read, None, None, None, False) for read in (False, True))
     if state == "closed":
-        assert decide(known, None, [MAPPING]).state == "closed"
+        assert decide(known, None, [MAPPING], NOW).state == "closed"
         return
-    assert decide(fresh, None, [MAPPING]).state == "observed"
+    assert decide(fresh, None, [MAPPING], NOW).state == "observed"
     with pytest.raises(Rejected) as raised:
-        decide(known, None, [MAPPING])
+        decide(known, None, [MAPPING], NOW)
     assert raised.value.type == "ORDER_VANISHED"
 
 
@@ -106,10 +107,10 @@ def test_an_order_that_cannot_be_read(state):
     past = Past(state, True, "fulfil", None, "v1", False)
     unreadable = Fetched(None, b"{}", "v2", "", problem="the order node cannot be read at lines.0.net")
     if state == "closed":
-        assert decide(past, unreadable, [MAPPING]).state == "closed"
+        assert decide(past, unreadable, [MAPPING], NOW).state == "closed"
         return
     with pytest.raises(Rejected) as raised:
-        decide(past, unreadable, [MAPPING])
+        decide(past, unreadable, [MAPPING], NOW)
     assert raised.value.type == "SCHEMA_CHANGE"
     assert "lines.0.net" in raised.value.cause
 
@@ -137,8 +138,8 @@ def test_the_reason_an_order_waits_is_told_in_words(fact, words):
 def test_the_rule_of_release_is_the_mappings(flag, fact):
     lenient = parse(TEXT.replace(f"{flag} = false", f"{flag} = true"), "fulfil.toml")
     past = Past("seen", False, None, None, None, False)
-    assert decide(past, fetched(fact), [MAPPING]).state == "held"
-    assert decide(past, fetched(fact), [lenient]).state == "ready"
+    assert decide(past, fetched(fact), [MAPPING], NOW).state == "held"
+    assert decide(past, fetched(fact), [lenient], NOW).state == "ready"
 
 
 def test_the_first_instant_of_a_connection_is_posted_and_the_one_before_is_not():
@@ -146,7 +147,7 @@ def test_the_first_instant_of_a_connection_is_posted_and_the_one_before_is_not()
     order = fetched("released").order
     for placed, state in ((MAPPING.start_at, "ready"), (MAPPING.start_at - timedelta(microseconds=1), "observed")):
         told = Fetched(replace(order, placed_at=placed), b"{}", "v", "")
-        assert decide(past, told, [MAPPING]).state == state
+        assert decide(past, told, [MAPPING], NOW).state == state
 
 
 def test_an_old_order_of_an_unknown_market_is_only_observed_and_a_new_one_is_a_case():
@@ -159,7 +160,7 @@ def test_an_old_order_of_an_unknown_market_is_only_observed_and_a_new_one_is_a_c
 def test_an_order_of_an_instance_that_no_mapping_serves_is_a_case_and_not_observed_in_silence():
     past = Past("seen", False, None, None, None, False)
     with pytest.raises(Unmapped, match="no mapping serves brand"):
-        decide(past, fetched("released"), [])
+        decide(past, fetched("released"), [], NOW)
 
 
 def test_the_facts_of_an_order_are_not_personal():
@@ -175,4 +176,4 @@ def test_the_facts_of_an_order_are_not_personal():
 @pytest.mark.parametrize("fact", ["on hold", "unpaid", "internal", "pending"])
 def test_a_first_try_that_surely_did_nothing_does_not_count_as_sent(fact: str) -> None:
     past = Past("ready", True, "fulfil", "v1", "v1", answered=False, undone=True)
-    assert decide(past, fetched(fact), [MAPPING]).state == "held"
+    assert decide(past, fetched(fact), [MAPPING], NOW).state == "held"

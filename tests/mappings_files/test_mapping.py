@@ -190,3 +190,22 @@ def test_a_folder_without_a_playbook_has_the_packages_own(tmp_path):
 def test_a_type_nobody_wrote_a_rule_for_is_the_integrations_dead_letter():
     rule = playbook().rule("NEVER_HEARD_OF")
     assert (rule.type, rule.owner) == ("DEAD_LETTER", "Integration")
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "word"),
+    [
+        ('trigger = "sometimes"', "trigger", "Must be one of"),
+        ("settle_minutes = 0", "settle_minutes", "greater"),
+        ("settle_minutes = 300", "at_most_minutes", "shorter than settle_minutes"),
+        ("every_minutes = 7", "every_minutes", "drift"),
+        ('closed = ["22-06"]', "closed", "match"),
+        ('closed = ["00:00-23:50"]', "closed", "no time of the day"),
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_is_refused_by_its_key(line: str, key: str, word: str) -> None:
+    trigger = "" if line.startswith("trigger") else 'trigger = "schedule"\n'
+    with pytest.raises(BrokenMapping) as refused:
+        parse(TEXT + f"\n[schedule]\n{trigger}{line}\n", "fulfil.toml")
+    assert key in str(refused.value)
+    assert word in str(refused.value)

@@ -7,14 +7,30 @@ that belongs to it in one commit, guarded by the fence of the claim. The broker 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from integration.domain.order import Key
 from integration.errors import LeaseLost
 from integration.store import Store, Transaction
-from integration.store.tables import OPEN_ROWS, arrival, attempt, job
+from integration.store.tables import OPEN_ROWS, Instant, arrival, attempt, job
 
 FINAL = ("observed", "proven", "cancelled", "closed")
 """States in which nothing is left to do until a new hint; `closed` was closed by a person and stays so."""
@@ -132,12 +148,12 @@ def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, rung: bool = F
         | known
         for k in unique
     ]
-    insert = tx.insert(job)
+    came_in = tx.insert(job)
     wakes = case((job.c.state == "held", None), else_=job.c.not_before)
     marked = tx.execute(
-        insert.on_conflict_do_update(
+        came_in.on_conflict_do_update(
             index_elements=["instance", "kind", "number"],
-            set_={"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes, "rung_at": insert.excluded.rung_at},
+            set_={"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes, "rung_at": came_in.excluded.rung_at},
         ).returning(job.c.id),
         rows,
     )
@@ -149,44 +165,59 @@ def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, rung: bool = F
     return unique
 
 
+# What is asked all day is written once, with names for what changes: building a statement costs more than running it.
 _OPEN: Any = text(OPEN_ROWS)
+_NOW = bindparam("now", type_=Instant())
+_RESTED = or_(job.c.not_before.is_(None), job.c.not_before <= _NOW)
+_FREE = or_(job.c.until.is_(None), job.c.until <= _NOW)
+_IS = and_(
+    job.c.instance == bindparam("of_instance"),
+    job.c.kind == bindparam("of_kind"),
+    job.c.number == bindparam("of_number"),
+)
+_HELD = select(job.c.id).where(_IS, job.c.until > _NOW)
 
 
-def _due(link: str, kind: str, now: datetime) -> ColumnElement[bool]:
-    """Rows a link may claim now. A hint overrides the waiting time of a held row, never that of a failing one."""
-    return and_(
-        _OPEN,
-        job.c.lane == LANE_OF[kind],
-        job.c.kind == kind,
-        LIVES[kind][link],
-        or_(job.c.not_before.is_(None), job.c.not_before <= now),
-        or_(job.c.until.is_(None), job.c.until <= now),
-    )
+def _named(key: Key) -> dict[str, object]:
+    """What `_IS` stands for."""
+    return {"of_instance": key.instance, "of_kind": key.kind, "of_number": key.number}
 
 
-def _is(key: Key) -> ColumnElement[bool]:
-    return and_(job.c.instance == key.instance, job.c.kind == key.kind, job.c.number == key.number)
+@cache
+def _due(link: str, kind: str) -> ColumnElement[bool]:
+    """Rows a link may claim `now`. A hint overrides the waiting time of a held row, never that of a failing one."""
+    return and_(_OPEN, job.c.lane == LANE_OF[kind], job.c.kind == kind, LIVES[kind][link], _RESTED, _FREE)
+
+
+@lru_cache(maxsize=64)
+def _own(due: ColumnElement[bool]) -> Select[Any]:
+    return select(job.c.id, job.c.connection, job.c.owner).where(_IS, due)
+
+
+@lru_cache(maxsize=64)
+def _own_to_claim(due: ColumnElement[bool]) -> Select[Any]:
+    return _own(due).with_for_update(skip_locked=True)
 
 
 def is_due(store: Store, link: str, key: Key) -> bool:
     """Whether there is anything to claim: a look that takes no lock, for the many knocks on doors that were opened."""
     with store.read() as tx:
-        return tx.scalar(select(job.c.id).where(_is(key), _due(link, key.kind, tx.now))) is not None
+        return tx.scalar(_own(_due(link, key.kind)), {**_named(key), "now": tx.now}) is not None
 
 
 def is_held(store: Store, key: Key) -> bool:
     """Whether somebody is at work on this row at this moment."""
     with store.read() as tx:
-        return tx.scalar(select(job.c.id).where(_is(key), job.c.until > tx.now)) is not None
+        return tx.scalar(_HELD, {**_named(key), "now": tx.now}) is not None
 
 
 def another(store: Store, link: str, key: Key) -> Key | None:
     """Another row of the same instance that is due for a link: what a full page left behind."""
     with store.read() as tx:
         wanted = select(job.c.instance, job.c.kind, job.c.number).where(
-            _due(link, key.kind, tx.now), job.c.instance == key.instance
+            _due(link, key.kind), job.c.instance == key.instance
         )
-        row = tx.execute(wanted.order_by(job.c.id).limit(1)).one_or_none()
+        row = tx.execute(wanted.order_by(job.c.id).limit(1), {"now": tx.now}).one_or_none()
         return Key(*row) if row else None
 
 
@@ -194,29 +225,41 @@ BEFORE_POSTED = {"order": ("ready",), "shipment": ("ready", "created", "captured
 """The states in which a document is still to be sent, or the rest of it."""
 
 
+@lru_cache(maxsize=64)
+def _of_one_connection(due: ColumnElement[bool], kind: str) -> Select[int, int, Any]:
+    """Beside a row that is due: how many are still to be posted, how many were posted, and when the first of these was."""
+    before = BEFORE_POSTED[kind]
+    return select(
+        func.count().filter(job.c.state.in_(before)),
+        func.count().filter(job.c.state == "posted"),
+        func.min(job.c.posted_at).filter(job.c.state == "posted"),
+    ).where(
+        _OPEN,
+        job.c.lane == LANE_OF[kind],
+        job.c.kind == kind,
+        job.c.connection == select(job.c.connection).where(_IS, due).scalar_subquery(),
+        job.c.state.in_((*before, "posted")),
+        _RESTED,
+    )
+
+
 def gathered(store: Store, key: Key, *, page: int, patience: timedelta) -> bool:
     """Whether `key` is due to be proved and its page is worth a request: it is full, has waited for `patience`, or no
     other document of its kind and connection is still to be posted.
     """
-    before = BEFORE_POSTED[key.kind]
     with store.read() as tx:
         now = tx.now
-        own = select(job.c.connection).where(_is(key), _due("prove", key.kind, now)).scalar_subquery()
-        free = or_(job.c.not_before.is_(None), job.c.not_before <= now)
-        counted = select(
-            func.count().filter(job.c.state.in_(before)),
-            func.count().filter(job.c.state == "posted"),
-            func.min(job.c.posted_at).filter(job.c.state == "posted"),
-        ).where(
-            _OPEN,
-            job.c.lane == LANE_OF[key.kind],
-            job.c.kind == key.kind,
-            job.c.connection == own,
-            job.c.state.in_((*before, "posted")),
-            free,
-        )
-        unposted, posted, oldest = tx.execute(counted).one()
+        counted = _of_one_connection(_due("prove", key.kind), key.kind)
+        unposted, posted, oldest = tx.execute(counted, {**_named(key), "now": now}).one()
         return bool(posted) and (not unposted or posted >= page or oldest is None or now - oldest >= patience)
+
+
+_TAKEN = (
+    update(job)
+    .where(job.c.id.in_(bindparam("ids", expanding=True)))
+    .values(owner=bindparam("by"), until=bindparam("lasting"), fence=job.c.fence + 1)
+    .returning(*job.c)
+)
 
 
 def claim(store: Store, link: str, key: Key, *, owner: str, task_id: str, lease: timedelta, page: int = 1) -> list[Job]:
@@ -227,24 +270,24 @@ def claim(store: Store, link: str, key: Key, *, owner: str, task_id: str, lease:
     """
     with store.write(f"claim.{link}", durable=False) as tx:
         now = tx.now
-        due = _due(link, key.kind, now)
-        columns = select(job.c.id, job.c.connection, job.c.owner)
-        own = tx.execute(columns.where(_is(key), due).with_for_update(skip_locked=True)).one_or_none()
+        due = _due(link, key.kind)
+        own = tx.execute(_own_to_claim(due), {**_named(key), "now": now}).one_or_none()
         if own is None:
             return []
         found = [own]
         if page > 1:
+            columns = select(job.c.id, job.c.connection, job.c.owner)
             beside = columns.where(due, job.c.instance == key.instance, job.c.id != own.id)
             if link == "prove" or key.kind != "order":
                 beside = beside.where(job.c.connection == own.connection)
-            found += tx.execute(beside.order_by(job.c.id).limit(page - 1).with_for_update(skip_locked=True)).all()
+            beside = beside.order_by(job.c.id).limit(page - 1).with_for_update(skip_locked=True)
+            found += tx.execute(beside, {"now": now}).all()
         until = now + lease
         left = [row.id for row in found if row.owner is not None]
         if left:
             _close_lost_attempts(tx, left)
-        taken = update(job).where(job.c.id.in_([row.id for row in found]))
-        values = {"owner": owner, "until": until, "fence": job.c.fence + 1}
-        rows = sorted(tx.execute(taken.values(values).returning(*job.c)).all(), key=lambda row: int(row.id))
+        taken = tx.execute(_TAKEN, {"ids": [row.id for row in found], "by": owner, "lasting": until})
+        rows = sorted(taken.all(), key=lambda row: int(row.id))
         attempts = _begin_attempts(tx, rows, link, task_id, owner)
         return [Job(row, row.fence, attempts[row.id], owner, until) for row in rows]
 
@@ -265,14 +308,21 @@ def _close_lost_attempts(tx: Transaction, ids: Collection[int]) -> None:
         tx.execute(update(job).where(job.c.id.in_(lost)).values(attempts=job.c.attempts + 1))
 
 
+_BEGUN = insert(attempt).returning(attempt.c.job_id, attempt.c.id)
+_ENDED = (
+    update(attempt)
+    .where(attempt.c.id == bindparam("which"))
+    .values(outcome=bindparam("how"), note=bindparam("words"), ended_at=_NOW)
+)
+
+
 def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_id: str, owner: str) -> dict[int, int]:
     begun = [
         {"job_id": row.id, "link": link, "task_id": task_id, "owner": owner, "fence": row.fence}
         | {"started_at": tx.now, "outcome": "open"}
         for row in rows
     ]
-    opened = tx.execute(tx.insert(attempt).returning(attempt.c.job_id, attempt.c.id), begun)
-    return {int(row.job_id): int(row.id) for row in opened}
+    return {int(row.job_id): int(row.id) for row in tx.execute(_BEGUN, begun)}
 
 
 def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta, **more: Any) -> None:
@@ -330,15 +380,8 @@ def _settle_one(tx: Transaction, settled: Outcome) -> bool:
         values["not_before"] = case((hinted, None), else_=bindparam(None, values["not_before"], job.c.not_before.type))
     mine = tx.execute(update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(values))
     kept = mine.rowcount == 1
-    tx.execute(
-        update(attempt)
-        .where(attempt.c.id == claimed.attempt_id)
-        .values(
-            outcome=settled.outcome if kept else "lost",
-            note=settled.note if kept else "its lease had passed to another worker",
-            ended_at=tx.now,
-        )
-    )
+    told = (settled.outcome, settled.note) if kept else ("lost", "its lease had passed to another worker")
+    tx.execute(_ENDED, {"which": claimed.attempt_id, "how": told[0], "words": told[1], "now": tx.now})
     if kept:
         for act in settled.acts:
             act(tx)
@@ -351,14 +394,27 @@ _LINK_OF = case(
 )
 
 
-def _ringable(lane: str, now: datetime) -> list[ColumnElement[bool]]:
-    return [
-        _OPEN,
-        job.c.lane == lane,
-        _due_of(kind for kind, its_lane in LANE_OF.items() if its_lane == lane),
-        or_(job.c.not_before.is_(None), job.c.not_before <= now),
-        or_(job.c.until.is_(None), job.c.until <= now),
-    ]
+_UNHEARD = job.c.rung_at > bindparam("rung_before", type_=Instant())
+_RUNG = update(job).where(job.c.id.in_(bindparam("ids", expanding=True))).values(rung_at=_NOW)
+
+
+@cache
+def _ringable(lane: str) -> ColumnElement[bool]:
+    its_kinds = [kind for kind, its_lane in LANE_OF.items() if its_lane == lane]
+    return and_(_OPEN, job.c.lane == lane, _due_of(its_kinds), _RESTED, _FREE)
+
+
+@cache
+def _in_flight(lane: str) -> Select[int]:
+    return select(func.count()).where(_ringable(lane), _UNHEARD)
+
+
+@cache
+def _to_ring(lane: str, *, lock: bool) -> Select[Any]:
+    columns = select(job.c.id, job.c.instance, job.c.kind, job.c.number, _LINK_OF)
+    wanted = columns.where(_ringable(lane), or_(job.c.rung_at.is_(None), ~_UNHEARD)).order_by(job.c.id)
+    wanted = wanted.limit(bindparam("most", type_=Integer))
+    return wanted.with_for_update(skip_locked=True) if lock else wanted
 
 
 def due(store: Store, *, lane: str, limit: int, rung_before: timedelta) -> list[tuple[Key, str]]:
@@ -372,21 +428,17 @@ def due(store: Store, *, lane: str, limit: int, rung_before: timedelta) -> list[
     with store.write("due", durable=False) as tx:
         found = _unrung(tx, lane, limit, rung_before, lock=True)
         if found:
-            tx.execute(update(job).where(job.c.id.in_([row[0] for row in found])).values(rung_at=tx.now))
+            tx.execute(_RUNG, {"ids": [row[0] for row in found], "now": tx.now})
         return [(Key(*row[1:4]), row[4]) for row in found]
 
 
 def _unrung(tx: Transaction, lane: str, limit: int, rung_before: timedelta, *, lock: bool) -> list[Any]:
     """(id, instance, kind, number, link) of due rows that were not rung lately, as many as may be rung now."""
-    ringable = _ringable(lane, tx.now)
-    unheard = job.c.rung_at > tx.now - rung_before
-    in_flight = tx.scalar(select(func.count()).where(*ringable, unheard)) or 0
+    terms = {"now": tx.now, "rung_before": tx.now - rung_before}
+    in_flight = tx.scalar(_in_flight(lane), terms) or 0
     if in_flight >= limit:
         return []
-    columns = select(job.c.id, job.c.instance, job.c.kind, job.c.number, _LINK_OF)
-    wanted = columns.where(*ringable, or_(job.c.rung_at.is_(None), ~unheard)).order_by(job.c.id)
-    wanted = wanted.limit(limit - in_flight)
-    return list(tx.execute(wanted.with_for_update(skip_locked=True) if lock else wanted).all())
+    return list(tx.execute(_to_ring(lane, lock=lock), {**terms, "most": limit - in_flight}).all())
 
 
 def restless(store: Store, instance: str, *, read_before: timedelta, limit: int) -> list[Key]:
@@ -442,11 +494,12 @@ def look_again(tx: Transaction, job_id: int, stamp: str) -> None:
     wake(tx, [job_id], "back-check", "changed in the ERP: both systems are read once more")
 
 
+_FOUND = select(job).where(_IS)
+
+
 def find(tx: Transaction, key: Key) -> Row[Any] | None:
     """The job row of a key."""
-    return tx.execute(
-        select(job).where(job.c.instance == key.instance, job.c.kind == key.kind, job.c.number == key.number)
-    ).one_or_none()
+    return tx.execute(_FOUND, _named(key)).one_or_none()
 
 
 def attempt_recorded(tx: Transaction, task_id: str) -> bool:

@@ -6,13 +6,13 @@ where one interleaving is enough; then whole seeds against a Fulfil whose unique
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sim.sim_faults import FAULTS
 from sim.sim_run import simulate
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select
 from stage import Stage, StageClock
 
 from integration import effects as protocol
@@ -116,9 +116,8 @@ class Off:
     def lease(self) -> None:
         """A row that somebody works on is as good as a free one."""
 
-        def due(link: str, kind: str, now: datetime) -> object:
-            rested = or_(ledger.job.c.not_before.is_(None), ledger.job.c.not_before <= now)
-            return and_(ledger.job.c.kind == kind, ledger.LIVES[kind][link], rested)
+        def due(link: str, kind: str) -> object:
+            return and_(ledger.job.c.kind == kind, ledger.LIVES[kind][link], ledger._RESTED)
 
         self.patch.setattr(ledger, "_due", due)
 

@@ -11,7 +11,6 @@ from integration.errors import Rejected, Unmapped
 from integration.ports import Fetched
 from mappings import Mapping
 
-
 SETTLING = "settling: unchanged"
 """How the reason begins of an order that is released and waits for its run."""
 

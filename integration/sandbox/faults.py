@@ -12,8 +12,11 @@ never fired has tested nothing.
 
 import threading
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from integration.sandbox.clock import Clock
 
 WIRE_FAULTS = {
     "error-before": "answers 500 and does nothing",
@@ -116,3 +119,46 @@ class Faults:
                 self.fired[plan.fault] += 1
                 return plan
         return None
+
+
+class Answered(Protocol):
+    """What a fault must know of an answer."""
+
+    @property
+    def body(self) -> bytes: ...
+
+
+Reply = TypeVar("Reply", bound=Answered)
+
+
+def suffer(plan: Plan, work: Callable[[], Reply], clock: Clock, refuse: Callable[[str], Reply | None]) -> Reply:
+    """The answer to a call under a fault; raises `Hang` or `Drop` where there is none.
+
+    `refuse` says in the vendor's words how a fault that does nothing is answered, by its name; None where the fault is of
+    what the work means, so that the work is done.
+    """
+    match plan.fault:
+        case "error-after":
+            work()
+            refused = refuse("error-before")
+            assert refused is not None
+            return refused
+        case "timeout-after":
+            work()
+            raise Hang
+        case "timeout-before":
+            raise Hang
+        case "late":
+            clock.later(plan.seconds, lambda: _discard(work()))
+            raise Hang
+        case "drop-after":
+            raise Drop(work().body)
+        case "slow":
+            clock.sleep(plan.seconds)
+            return work()
+    refused = refuse(plan.fault)
+    return work() if refused is None else refused
+
+
+def _discard(reply: Answered) -> None:
+    """Nobody is left to receive it."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
+from integration.sandbox import faults
 from integration.sandbox.clock import Clock
-from integration.sandbox.faults import WIRE_FAULTS, Drop, Hang, Plan
+from integration.sandbox.faults import WIRE_FAULTS, Plan
 from integration.sandbox.fulfil_webhooks import WEBHOOK_FAULTS
 from integration.sandbox.fulfil_wire import HTML_TYPE, Refused, Reply, http_error, page_too_large, user_error
 
@@ -50,31 +51,14 @@ def server_error() -> Reply:
 
 def suffer(plan: Plan, work: Callable[[], Reply], clock: Clock, page_size: int) -> Reply:
     """The answer to a call under a fault; raises `Hang` or `Drop` where there is none."""
-    match plan.fault:
-        case "error-after":
-            work()
-            return server_error()
-        case "timeout-after":
-            work()
-            raise Hang
-        case "timeout-before":
-            raise Hang
-        case "late":
-            clock.later(plan.seconds, lambda: _discard(work()))
-            raise Hang
-        case "drop-after":
-            raise Drop(work().body)
-        case "slow":
-            clock.sleep(plan.seconds)
-            return work()
-        case name if name in ORDER_FAULTS:
-            return work()
-    return _refusal(plan, clock, page_size)
+    return faults.suffer(plan, work, clock, lambda name: _refusal(name, plan.seconds, clock, page_size))
 
 
-def _refusal(plan: Plan, clock: Clock, page_size: int) -> Reply:
-    """The answer of a fault that does nothing."""
-    seconds = max(1, math.ceil(plan.seconds))
+def _refusal(name: str, length: float, clock: Clock, page_size: int) -> Reply | None:
+    """The answer of a fault that does nothing; None for one of meaning."""
+    if name in ORDER_FAULTS:
+        return None
+    seconds = max(1, math.ceil(length))
     until = clock.now() + timedelta(seconds=seconds)
     throttled = http_error(429).reply
     refusals: dict[str, Callable[[], Reply]] = {
@@ -91,11 +75,7 @@ def _refusal(plan: Plan, clock: Clock, page_size: int) -> Reply:
         "user-error": lambda: user_error("The sandbox was asked to refuse this call.").reply,
         "page-size": lambda: page_too_large(page_size).reply,
     }
-    return refusals.get(plan.fault, server_error)()
-
-
-def _discard(reply: Reply) -> None:
-    """Nobody is left to receive it."""
+    return refusals.get(name, server_error)()
 
 
 def settled(work: Callable[[], Reply]) -> Reply:

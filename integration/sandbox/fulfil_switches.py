@@ -1,13 +1,15 @@
 """What Fulfil does where its public pages are silent: one labelled switch for each open question."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
+
+from integration.sandbox.switches import Switches
 
 Mismatch = Literal["draft-with-exception", "refuse", "accept"]
 
 
 @dataclass
-class FulfilSwitches:
+class FulfilSwitches(Switches):
     """Every behaviour here is unconfirmed. A client that is right under each setting needs no tenant to be right."""
 
     process: Literal["at-once", "after-seconds", "stay-draft"] = "at-once"
@@ -88,25 +90,3 @@ class FulfilSwitches:
 
     uri_limit: int = 4000
     """unconfirmed figure, default 4000: characters of a query string before a 414 (100 ids in a GET are known to fit)."""
-
-    def change(self, words: dict[str, Any]) -> None:
-        """Set several switches or none; raises `ValueError` naming a switch or value that does not exist."""
-        hints = get_type_hints(type(self))
-        for name, value in words.items():
-            if name not in hints:
-                raise ValueError(f"no switch named {name!r}; there are: {', '.join(f.name for f in fields(self))}")
-            if not _fits(value, hints[name]):
-                raise ValueError(f"{name} cannot be {value!r}; it is {hints[name]}")
-        for name, value in words.items():
-            setattr(self, name, value)
-
-    def words(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def _fits(value: object, hint: Any) -> bool:
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is hint

@@ -6,6 +6,8 @@ from typing import Any
 
 from integration import health
 from integration.budget import LANES
+from integration.domain.money import Money
+from integration.release import SETTLING
 from integration.store import Transaction, pace, reference, schedule
 from integration.wiring import World
 
@@ -17,18 +19,31 @@ def outlook(world: World) -> dict[str, Any]:
     """Every lane at one instant, and every budget.
 
     `{"at", "peak": bool, "lanes": [{lane, due, oldest_seconds, working, resting, dead, finished, per_minute, clears_at,
-    words}], "budgets": [{system, measure, window_seconds, units, used, by_lane}]}`; `clears_at` is an aware instant or
-    `None`: nothing to clear, or nothing moves.
+    words}], "settling": [{connection, orders, amount, goes_at}], "budgets": [{system, measure, window_seconds, units, used,
+    by_lane}]}`; `clears_at` is an aware instant or `None`: nothing to clear, or nothing moves. `settling` are orders that
+    are released and go on a schedule: how many, for how much, and when the next of them goes.
     """
     standing = health.status(world)
     with world.store.read() as tx:
         finished = pace.finished(tx, tx.now - WINDOW)
         waiting_skus, peak = pace.waiting_skus(tx), schedule.is_peak(tx)
+        settling = [_settling(row) for row in pace.held(tx, SETTLING)]
     lanes = []
     for row in standing["lanes"]:
         backlog = waiting_skus if row["lane"] == "stock" else row["due"] + row["working"]
         lanes.append(row | forecast(backlog, finished.get(row["lane"], 0), standing["at"]))
-    return {"at": standing["at"], "peak": peak, "lanes": lanes, "budgets": standing["budgets"]}
+    return {
+        "at": standing["at"],
+        "peak": peak,
+        "lanes": lanes,
+        "settling": settling,
+        "budgets": standing["budgets"],
+    }
+
+
+def _settling(row: Any) -> dict[str, Any]:
+    amount = Money(int(row.minor), row.currency)
+    return {"connection": row.connection, "orders": row.orders, "amount": str(amount), "goes_at": row.goes_at}
 
 
 def forecast(backlog: int, finished: int, now: datetime) -> dict[str, Any]:

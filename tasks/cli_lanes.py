@@ -41,6 +41,11 @@ def lanes(peak: str | None, reason: str, actor: str, as_json: bool) -> None:
         for n in told["lanes"]
     ]
     say_table(("lane", "backlog", "oldest", "resting", "dead", "per minute", "forecast"), rows, none="")
+    for waits in told["settling"]:
+        say(
+            f"{waits['orders']} order{'s' if waits['orders'] != 1 else ''} for {waits['amount']} settle before they go to"
+            f" {waits['connection']}; the next at {waits['goes_at']:%H:%M} UTC"
+        )
     spent = [
         (b["system"], f"{b['measure']} in {b['window_seconds']} s", f"{b['used']} of {b['units']}", _by_lane(b))
         for b in told["budgets"]

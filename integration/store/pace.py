@@ -1,8 +1,9 @@
 """How fast the lanes work: what was finished when. A finished document is one whose way is over for now."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Row, and_, func, or_, select
 
 from integration.store import Transaction
 from integration.store.ledger import LANE_OF
@@ -47,3 +48,11 @@ def by_minute(tx: Transaction, since: datetime) -> dict[tuple[str, int], int]:
         place = ("stock", int(at.timestamp() // 60))
         found[place] = found.get(place, 0) + 1
     return found
+
+
+def held(tx: Transaction, beginning: str) -> list[Row[Any]]:
+    """Orders held for a reason that begins so: (connection, currency, orders, minor, goes_at), the earliest `goes_at`."""
+    columns = (job.c.connection, job.c.currency, func.count().label("orders"), func.sum(job.c.total_minor).label("minor"))
+    wanted = select(*columns, func.min(job.c.not_before).label("goes_at"))
+    wanted = wanted.where(job.c.kind == "order", job.c.state == "held", job.c.reason.startswith(beginning))
+    return list(tx.execute(wanted.group_by(job.c.connection, job.c.currency).order_by(job.c.connection, job.c.currency)))

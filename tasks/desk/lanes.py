@@ -58,6 +58,7 @@ class View:
     at: str
     peak: bool
     lanes: list[Lane]
+    settling: list[str]
     budgets: list[Budget]
 
 
@@ -79,7 +80,12 @@ def read_lanes(world: World) -> View:
     with world.store.read() as tx:
         finished = outlook.history(tx, MINUTES)
     lanes = [_lane(row, finished[row["lane"]]) for row in told["lanes"]]
-    return View(words.instant(told["at"]), told["peak"], lanes, [_budget(row) for row in told["budgets"]])
+    settling = [
+        f"{words.count(row['orders'], 'order')} for {row['amount']} to {row['connection']}, the next at"
+        f" {words.instant(row['goes_at'])}"
+        for row in told["settling"]
+    ]
+    return View(words.instant(told["at"]), told["peak"], lanes, settling, [_budget(row) for row in told["budgets"]])
 
 
 def _lane(row: dict[str, Any], finished: Sequence[int]) -> Lane:

@@ -8,6 +8,8 @@ from steps.conftest import OpenStage
 from steps.looking import TEXT, asked_to_create, assert_proven, book
 from steps.stockroom import SKU, counted, free, hint, stocked
 
+from integration.domain.money import Money
+from integration.outlook import outlook
 from integration.sandbox.centra_orders import BasketLine
 
 SCHEDULE = """
@@ -51,6 +53,9 @@ def test_a_settled_order_goes_at_the_first_run_after_its_window(stages: OpenStag
     row = stage.row(number)
     assert (row.state, asked_to_create(stage)) == ("held", 0)
     assert row.reason.startswith("settling: unchanged since")
+    (waits,) = outlook(stage.world)["settling"]
+    assert (waits["connection"], waits["orders"], waits["amount"]) == ("fulfil", 1, str(Money(row.total_minor, "GBP")))
+    assert waits["goes_at"] == row.not_before
     pass_until_posted(stage, number)
     assert_proven(stage, number)
     assert 30 <= minutes(stage, placed) <= 30 + 15 + 2

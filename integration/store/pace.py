@@ -52,7 +52,14 @@ def by_minute(tx: Transaction, since: datetime) -> dict[tuple[str, int], int]:
 
 def held(tx: Transaction, beginning: str) -> list[Row[Any]]:
     """Orders held for a reason that begins so: (connection, currency, orders, minor, goes_at), the earliest `goes_at`."""
-    columns = (job.c.connection, job.c.currency, func.count().label("orders"), func.sum(job.c.total_minor).label("minor"))
+    columns = (
+        job.c.connection,
+        job.c.currency,
+        func.count().label("orders"),
+        func.sum(job.c.total_minor).label("minor"),
+    )
     wanted = select(*columns, func.min(job.c.not_before).label("goes_at"))
     wanted = wanted.where(job.c.kind == "order", job.c.state == "held", job.c.reason.startswith(beginning))
-    return list(tx.execute(wanted.group_by(job.c.connection, job.c.currency).order_by(job.c.connection, job.c.currency)))
+    return list(
+        tx.execute(wanted.group_by(job.c.connection, job.c.currency).order_by(job.c.connection, job.c.currency))
+    )

@@ -63,6 +63,21 @@ OTHERS = (
 FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names))
 """All declared classes: a batch in which one of them never fired has not tested it."""
 
+BLOCKS = ("centra read", "fulfil read", "fulfil create", "host unreachable", "outage", "token revoked", "database busy")
+"""What keeps orders from becoming parcels at all. Once it has had its time it ends before the rest, or nothing would ever be
+shipped, returned or credited while faults last.
+"""
+
+BEFORE_MONEY_GOES_BACK = (
+    *BLOCKS,
+    "fulfil cancel",
+    "centra shipment",
+    "centra capture",
+    "centra completion",
+    "centra stock",
+)
+"""All calls but those of returns and credit memos, which come last in the life of an order."""
+
 SURE_EVERY, RARE_SURE_EVERY = 7, 3
 """No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity; of a third of those
 of rare calls, because few seeds have more than one or two that could suffer them."""
@@ -90,7 +105,7 @@ _KIND_OF_OPERATION = {
 
 
 class Swarm:
-    """Which classes this seed has, and how often each fired. `calm()` ends all of them."""
+    """Which classes this seed has, and how often each fired. `clear_the_way()` ends some of them, `calm()` all."""
 
     def __init__(
         self, seed: int, told: Callable[[str], None], without: Collection[str] = (), often: Collection[str] = ()
@@ -108,6 +123,11 @@ class Swarm:
         """Two draws for every class, on or off, so that a class more does not reshuffle the others' rates."""
         on, rate = self.random.random() < ON, self.random.uniform(LOWEST, HIGHEST)
         return rate if on else 0.0
+
+    def clear_the_way(self, classes: tuple[str, ...] = BLOCKS) -> None:
+        """End what keeps orders back; what befalls what follows them, and workers, goes on."""
+        self.rates |= {name: NEVER for name in FAULTS if name.startswith(classes)}
+        self.sure = {name for name in self.sure if self.rates[name] != NEVER}
 
     def calm(self) -> None:
         self.raging = False

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from sim.sim_broker import Message, SimBroker
-from sim.sim_faults import Swarm, SwarmFaults
+from sim.sim_faults import BEFORE_MONEY_GOES_BACK, Swarm, SwarmFaults
 from sim.sim_invariants import Invariants, Violation, Wellness
 from sim.sim_lifecycle import Lifecycle
 from sim.sim_network import CENTRA, FULFIL, Network, Post
@@ -47,6 +47,10 @@ SHOP_OPEN = 200.0
 """Virtual seconds within which all orders are placed, once the shop has opened."""
 CHAOS = 480.0
 """How long the faults last, from then on."""
+LIFE, MONEY_BACK = 1200.0, 2400.0
+"""How long those last, after that, that befall what follows an order: parcels and captures; returns and memos, which come
+late: goods travel, and refunds are looked for four times an hour.
+"""
 T_HEAL = 2400.0
 """By then everything must be well: a reread of every open order (900 s here), a back-check (300 s), the longest stop of a
 worker (400 s) and back-offs (300 s at most) lie within."""
@@ -56,7 +60,8 @@ QUIET = 420.0
 """No verdict before the longest stop and the latest late call are over."""
 LIVES_EVERY = 5
 """Every so many seeds trade goes on after the orders: stock, parcels and returns. The others are the order lane alone, which
-costs a third of the time; `make soak` lives every seed whole.
+costs a third of the time; `make soak` lives every seed whole. In every other whole seed only the calls of
+returns and credit memos go wrong.
 """
 WORKERS = 3
 SECRET = "stage-webhook-secret"
@@ -104,6 +109,9 @@ class Simulation:
         self.clock = SimClock(self.scheduler)
         self.swarm = Swarm(seed, self.scheduler.tell, without, often)
         self.swarm.raging = False  # until the shop has opened
+        self.late = self.whole and seed % (2 * LIVES_EVERY) == 0
+        if self.late:
+            self.swarm.clear_the_way(BEFORE_MONEY_GOES_BACK)
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()
@@ -223,11 +231,8 @@ class Simulation:
             spawn("ann", people.cure_items, delay=self.data.uniform(60, 800))
         if self.data.random() < 0.7:
             spawn("ben", lambda: people.cure_market(self.mapping), delay=self.data.uniform(60, 800))
-        self.disturbers = [
-            spawn("packer", people.pack),
-            spawn("operator", people.replay),
-            spawn("customer", people.change_minds),
-        ]
+        self.changing = spawn("customer", people.change_minds)
+        self.disturbers = [spawn("packer", people.pack), spawn("operator", people.replay), self.changing]
         self.traders = []
         if self.whole:
             self.disturbers.append(spawn("counter", self.trade.count))
@@ -313,6 +318,12 @@ class Simulation:
         while not self.swarm.raging:
             self.scheduler.run(self.scheduler.now + 1, self._after_step)
         self.scheduler.run(self.scheduler.now + CHAOS, self._after_step)
+        if self.whole:
+            self.swarm.clear_the_way()
+            self.weather.clear()
+            self.changing.crashed = True
+            self.scheduler.tell("what keeps orders back ends here")
+            self.scheduler.run(self.scheduler.now + (MONEY_BACK if self.late else LIFE), self._after_step)
         while not self.played.done:
             self.scheduler.run(self.scheduler.now + 30, self._after_step)
 

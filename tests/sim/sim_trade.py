@@ -24,8 +24,8 @@ OPENS_BY = 330.0
 HURRY = 12_000.0
 """How many times faster than written customers live: a week is a minute."""
 AFTERWARDS = {
-    "kept": 25, "returned": 18, "returned-partly": 20, "returned-damaged": 8, "returned-with-cost": 8, "changed-mind": 6,
-    "refunded-goodwill": 9, "refunded-shipping": 6,
+    "kept": 8, "returned": 18, "returned-partly": 20, "returned-damaged": 8, "returned-with-cost": 8, "changed-mind": 6,
+    "refunded-goodwill": 24, "refunded-shipping": 16,
 }  # fmt: skip
 HABITS = Habits(
     ship_after=(5, 120), receive_after=(10, 80), inspect_after=(5, 60), relabel_after=(5, 60), in_parts=0.25,

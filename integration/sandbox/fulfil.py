@@ -16,7 +16,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from integration.sandbox import fulfil_control, fulfil_seed
+from integration.sandbox import catalogue, fulfil_control, fulfil_seed
 from integration.sandbox.clock import Clock
 from integration.sandbox.faults import Faults, Plan
 from integration.sandbox.fulfil_access import TOKEN, Access
@@ -185,6 +185,11 @@ class Fulfil:
         """What is on its way back or waits for inspection; see `Floor.coming_back`."""
         with self._lock:
             return self._floor.coming_back()
+
+    @property
+    def places(self) -> list[int]:
+        """Where goods from suppliers come in."""
+        return list(catalogue.FULFIL_WAREHOUSES)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

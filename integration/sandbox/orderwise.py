@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Any
@@ -34,6 +35,15 @@ from integration.sandbox.orderwise_sessions import Sessions
 from integration.sandbox.orderwise_stock import Stock
 from integration.sandbox.orderwise_switches import OrderWiseSwitches
 from integration.sandbox.orderwise_variants import Variants
+from integration.sandbox.orderwise_web_service import (
+    PATHS,
+    SESSION_FAULTS,
+    Paths,
+    Run,
+    Send,
+    WebService,
+    send_over_http,
+)
 from integration.sandbox.orderwise_wire import REASONS, Refused, Reply, Row, four, parsed
 
 __all__ = ["PASSWORD", "USER", "OrderWise", "OrderWiseSwitches"]
@@ -46,7 +56,7 @@ class OrderWise:
 
     def __init__(self, clock: Clock, switches: OrderWiseSwitches | None = None, seed: int = 0) -> None:
         self.switches = switches or OrderWiseSwitches()
-        self.faults = Faults(dict(ORDERWISE_FAULTS))
+        self.faults = Faults(ORDERWISE_FAULTS | SESSION_FAULTS)
         self.requests: Counter[str] = Counter()
         self._clock = clock
         self._lock = threading.RLock()
@@ -59,6 +69,7 @@ class OrderWise:
         self._sessions = Sessions(ledger, clock, self._changing)
         self._orders = Orders(ledger, self._stock, self.switches)
         self._exports = Exports(ledger)
+        self._web_service = WebService(ledger, clock, self._sessions, self._orders, lambda: self.faults, self._changing)
         self._floor = Floor(ledger, self._stock)
         self._aftersales = Aftersales(ledger, self._stock, self._floor, self.switches)
         variants, credit = Variants(ledger, self._stock, self.switches), self._aftersales.credit_by_order
@@ -107,6 +118,29 @@ class OrderWise:
         """A session runs now: what waits is imported, or fails with an e-mail; the oh_ids."""
         with self._changing():
             return self._sessions.run(self._sessions.all[id])
+
+    def run_session(
+        self,
+        base_url: str,
+        session: int = 21,
+        send: Send = send_over_http,
+        paths: Paths = PATHS,
+        login: str | None = None,
+        look_back: timedelta = timedelta(hours=24),
+        delivery_lines: bool = False,
+    ) -> Run:
+        """OrderWise's scheduler runs a session against the shop at `base_url`: see `orderwise_web_service`.
+
+        `send` carries the calls (by default to this machine only). Despatch and stock that changed in the last `look_back`
+        are posted, `delivery_lines` in a template of the tenant's that says what a delivery holds. Raises `Refused` for a
+        session that is not active.
+        """
+        return self._web_service.run(base_url, session, send, paths, login, look_back, delivery_lines)
+
+    def add_discount(self, name: str) -> None:
+        """A record for a discount or surcharge, so that an order in XML may name it."""
+        with self._lock:
+            self._web_service.discounts.add(name)
 
     def expire_tokens(self) -> None:
         """Every token is dead from now on; logging in makes another."""
@@ -193,12 +227,12 @@ class OrderWise:
             self._floor.supplier_ships(which)
 
     def relabel(self, which: Which, tracking: Sequence[str] = ("1Z9-NEW",), method: Which | None = None) -> None:
-        """The deliveries of an order get other consignment numbers."""
+        """The last delivery of an order gets other consignment numbers."""
         with self._changing():
             self._floor.relabel(which, tracking, method)
 
     def void(self, which: Which) -> None:
-        """The deliveries of an order are undone."""
+        """The last delivery of an order is undone."""
         with self._changing():
             self._floor.void(which)
 
@@ -257,6 +291,11 @@ class OrderWise:
             return self._aftersales.coming_back()
 
     # ---------------------------------------------------------------------------------------------------------- one call
+
+    @property
+    def places(self) -> list[int]:
+        """Where goods from suppliers come in."""
+        return [LEEDS]
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

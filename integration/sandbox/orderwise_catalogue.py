@@ -94,5 +94,7 @@ STATUSES = {
 }
 """Ids are invented, but 4, 5 and 6 count as sold at one integrator; the last two texts are invented, the others were seen."""
 
+DISCOUNTS = {voucher.code for voucher in catalogue.VOUCHERS.values()} | {"SUMMER10", "Gift wrap", "Goodwill"}
+"""Names of discounts and surcharges there are records of: an order in XML that names another one errors."""
 ORDER_TYPES = {1: "Order", 2: "Quote", 3: "Paused", 4: "Credit", 5: "Schedule", 6: "Bulk"}
 CUSTOMERS = (("WEB001", "Web shop customers"), ("HOTEL01", "The Example Hotel"), ("SHOP01", "Example & Daughters"))

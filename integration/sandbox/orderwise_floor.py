@@ -77,24 +77,24 @@ class Floor:
         self._sent(order["oh_id"], taken, 1)
 
     def relabel(self, which: Which, tracking: Sequence[str] = ("1Z9-NEW",), method: Which | None = None) -> None:
-        """Every delivery of the order gets these consignment numbers instead, perhaps by another method."""
+        """The last delivery of the order gets these consignment numbers instead, perhaps by another method."""
         order = self.order(which)
-        for delivery in self._deliveries(which, order):
-            self._ledger.base.execute("DELETE FROM delivery_consignment WHERE dc_dh_id = ?", (delivery["dh_id"],))
-            words = {"dh_dm_id": self._method(method)} if method is not None else {}
-            first = tracking[0] if tracking else None
-            self._ledger.update("delivery_header", "dh_id", delivery["dh_id"], dh_consignment_number=first, **words)
-            self._label(delivery["dh_id"], tracking)
+        delivery = self._last_delivery(which, order)
+        self._ledger.base.execute("DELETE FROM delivery_consignment WHERE dc_dh_id = ?", (delivery["dh_id"],))
+        words = {"dh_dm_id": self._method(method)} if method is not None else {}
+        first = tracking[0] if tracking else None
+        self._ledger.update("delivery_header", "dh_id", delivery["dh_id"], dh_consignment_number=first, **words)
+        self._label(delivery["dh_id"], tracking)
         self._amended(order["oh_id"])
 
     def void(self, which: Which) -> None:
-        """The despatch is undone: the goods are back on the shelf and still to be sent."""
+        """The last despatch is undone: its goods are back on the shelf and still to be sent."""
         order = self.order(which)
-        for delivery in self._deliveries(which, order):
-            self._ledger.update("delivery_header", "dh_id", delivery["dh_id"], dh_cancelled=1)
-            sent = self._ledger.rows("SELECT * FROM delivery_line_item WHERE dli_dh_id = ?", delivery["dh_id"])
-            lines = {line["oli_id"]: line for line in self.lines(order["oh_id"])}
-            self._sent(order["oh_id"], [(lines[row["dli_oli_id"]], four(row["dli_qty_sent"])) for row in sent], -1)
+        delivery = self._last_delivery(which, order)
+        self._ledger.update("delivery_header", "dh_id", delivery["dh_id"], dh_cancelled=1)
+        sent = self._ledger.rows("SELECT * FROM delivery_line_item WHERE dli_dh_id = ?", delivery["dh_id"])
+        lines = {line["oli_id"]: line for line in self.lines(order["oh_id"])}
+        self._sent(order["oh_id"], [(lines[row["dli_oli_id"]], four(row["dli_qty_sent"])) for row in sent], -1)
 
     def cancel(self, which: Which) -> None:
         """A person cancels what is still to be sent; raises `ValueError` when the warehouse has begun."""
@@ -150,7 +150,7 @@ class Floor:
         self._status(self.order(which)["oh_id"], known or self._ledger.insert("order_status", os_description=text))
 
     def waiting(self) -> list[Row]:
-        """Orders that could be shipped now: `id`, `sale` (both oh_id), `shipments` so far, `lines` [(sku, pieces left)]."""
+        """Orders that could be shipped now: `id`, `sale` (both oh_id), `shipments` (sent, and this), `lines` [(sku, pieces left)]."""
         open = "SELECT oh_id FROM order_header WHERE oh_order_complete = 0 AND oh_on_hold = 0 AND oh_sot_id = 1 ORDER BY oh_id"
         found: list[Row] = []
         for row in self._ledger.rows(open):
@@ -160,7 +160,7 @@ class Floor:
                 "SELECT COUNT(*) FROM delivery_header WHERE dh_oh_id = ? AND dh_cancelled = 0", id
             )
             lines = [(line["sku"], line["oli_qty_tbsent"]) for line in left]
-            found += [{"id": id, "sale": id, "shipments": count, "lines": lines}] if left else []
+            found += [{"id": id, "sale": id, "shipments": count + 1, "lines": lines}] if left else []
         return found
 
     def _taken(self, order: Row, lines: Pieces | None) -> list[tuple[Row, Decimal]]:
@@ -203,11 +203,10 @@ class Floor:
         for number in tracking:
             self._ledger.insert("delivery_consignment", dc_dh_id=delivery, dc_consignment_number=number)
 
-    def _deliveries(self, which: Which, order: Row) -> list[Row]:
-        found = self._ledger.rows(
-            "SELECT * FROM delivery_header WHERE dh_oh_id = ? AND dh_cancelled = 0", order["oh_id"]
-        )
-        if not found:
+    def _last_delivery(self, which: Which, order: Row) -> Row:
+        last = "SELECT * FROM delivery_header WHERE dh_oh_id = ? AND dh_cancelled = 0 ORDER BY dh_id DESC"
+        found = self._ledger.row(last, order["oh_id"])
+        if found is None:
             raise ValueError(f"nothing of {which!r} was despatched")
         return found
 

@@ -23,7 +23,7 @@ class Orders:
     """The import of one order. `log` is OrderWise's own: what it changed without asking."""
 
     def __init__(self, ledger: Ledger, stock: Stock, switches: OrderWiseSwitches) -> None:
-        self._ledger, self._stock, self._switches = ledger, stock, switches
+        self._ledger, self._stock, self.switches = ledger, stock, switches
         self.log: list[Row] = []
 
     def known_skus(self, form: Form) -> None:
@@ -32,10 +32,14 @@ class Orders:
             if self._stock.variant(line.code) is None:
                 raise Refused(400, f"Variant code {line.code} was not found.")
 
+    def has(self, number: str, session: int) -> bool:
+        """Whether the session has had an order of that number."""
+        known = "SELECT oh_id FROM order_header WHERE oh_ecommerce_number = ? AND oh_session_id = ?"
+        return self._ledger.value(known, number, session) is not None
+
     def check_number(self, form: Form) -> None:
         """Raises the 400 for a number the session has had."""
-        known = "SELECT oh_id FROM order_header WHERE oh_ecommerce_number = ? AND oh_session_id = ?"
-        if self._switches.duplicate == "refuse" and self._ledger.value(known, form.number, form.session):
+        if self.switches.duplicate == "refuse" and self.has(form.number, form.session):
             raise Refused(400, f"Order number {form.number} already exists in this e-commerce session.")
 
     def take(self, form: Form, session: Session, plan: Plan | None = None) -> int:
@@ -56,7 +60,7 @@ class Orders:
             lines[0] = replace(lines[0], net=lines[0].net + unit, gross=lines[0].gross + unit)
         if plan and plan.fault == "repriced-tax":
             lines = [replace(line, tax_rate=line.tax_rate % len(own.TAXES) + 1) for line in lines]
-        per_line = self._switches.totals_rounding == "line"
+        per_line = self.switches.totals_rounding == "line"
         parts = money.of_parts(form, lines, delivery, self._rate, currency, per_line)
         if plan is None or plan.fault not in MISPRICED:
             form = self._balanced(form, parts, rate or lines[0].tax_rate)
@@ -65,9 +69,9 @@ class Orders:
     def _balanced(self, form: Form, parts: Totals, tax_rate: int) -> Form:
         """The form with OrderWise's own discount where its header says something else than its parts."""
         found = money.difference(form, parts)
-        if found is None or self._switches.totals_mismatch == "keep":
+        if found is None or self.switches.totals_mismatch == "keep":
             return form
-        if self._switches.totals_mismatch == "refuse":
+        if self.switches.totals_mismatch == "refuse":
             raise Refused(400, f"The order's totals differ from its lines by {found.gross or found.net}.")
         own_discount = money.balancing(found, tax_rate)
         words = {"at": self._ledger.now(), "reference": form.number, "what": own_discount.description}
@@ -180,7 +184,7 @@ class Orders:
         if line.system_price:
             price = "SELECT vafp_rsp_exc_vat FROM variant_foreign_price WHERE vafp_vad_id = ? ORDER BY vafp_id"
             line = replace(line, net=four(self._ledger.value(price, variant["vad_id"])), gross=None)
-        computed = self._switches.line_gross == "computed"
+        computed = self.switches.line_gross == "computed"
         piece = money.of_piece(line, self._rate(rate), form.prices_as_net, computed)
         return Priced(line, variant["vad_id"], piece.net, piece.gross, rate, place)
 

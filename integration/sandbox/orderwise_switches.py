@@ -46,6 +46,10 @@ class OrderWiseSwitches(Switches):
     duplicate: Literal["refuse", "another"] = "refuse"
     """unconfirmed, default refuse (400): a known eCommerceOrderNumber in the same session; another = a second document."""
 
+    offered_again: Literal["mailed", "named"] = "mailed"
+    """unconfirmed, default mailed: an order that a session pulls again although it is there fails with an e-mail and is not
+    in the list of what imported, or is named in it like a new one."""
+
     error_body: Literal["json", "plain", "empty"] = "json"
     """unconfirmed, default json: an error as `{"message": "..."}`, as plain text, or with no body."""
 

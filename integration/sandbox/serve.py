@@ -1,4 +1,4 @@
-"""Both sandbox systems on real ports of this machine: `python -m integration.sandbox.serve --orders 50`.
+"""All sandbox systems on real ports of this machine: `python -m integration.sandbox.serve --orders 50`.
 
 Prints one line of JSON when ready (addresses, tokens, process id) and runs until SIGTERM or SIGINT.
 """
@@ -27,8 +27,9 @@ from integration.sandbox.clock import Clock, RealClock
 from integration.sandbox.faults import Drop, Hang
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_access import TOKEN
-from integration.sandbox.fulfil_warehouse import Habits, Warehouse
 from integration.sandbox.generator import Generator, Mishaps, Timeline, play
+from integration.sandbox.orderwise import PASSWORD, USER, OrderWise, OrderWiseSwitches
+from integration.sandbox.warehouse import Habits, Warehouse
 
 App = Callable[[Any, Any], Iterable[bytes]]
 THREADS = 12
@@ -107,19 +108,20 @@ def journal(path: Path) -> Callable[[Order, str], None]:
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="sandbox", description="Centra and Fulfil doubles on local ports")
+    parser = argparse.ArgumentParser(prog="sandbox", description="Centra, Fulfil and OrderWise doubles on local ports")
     parser.add_argument("--centra-port", type=int, default=0)
     parser.add_argument("--fulfil-port", type=int, default=0)
+    parser.add_argument("--orderwise-port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limits", choices=("off", "growth", "enhanced"), default="off")
     parser.add_argument("--orders", type=int, default=0, help="orders that are there from the start")
     parser.add_argument("--day", type=int, default=0, help="orders of a day that is played while the server runs")
     parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than real the day is played")
     parser.add_argument("--mishaps", type=int, default=0, help="of the day's orders, this many of each kind go wrong")
-    parser.add_argument("--warehouse", type=float, metavar="SPEED", help="Fulfil's warehouse works, this much faster")
+    parser.add_argument("--warehouse", type=float, metavar="SPEED", help="the ERPs' warehouses work, this much faster")
     parser.add_argument("--customers", type=float, metavar="SPEED", help="customers send goods back, this much faster")
-    parser.add_argument("--scarce", type=int, default=0, help="SKUs of which Fulfil has no more than a dozen anywhere")
-    parser.add_argument("--skus", type=int, default=0, help="so many SKUs more, which both systems know")
+    parser.add_argument("--scarce", type=int, default=0, help="SKUs of which no ERP has more than a dozen anywhere")
+    parser.add_argument("--skus", type=int, default=0, help="so many SKUs more, which all systems know")
     parser.add_argument(
         "--empty-shelves", action="store_true", help="Centra has no stock, sells none, and opens with some"
     )
@@ -173,13 +175,27 @@ def when_stocked(centra: Centra, clock: Clock, begin: Callable[[], Any], looked:
 def prepare_fulfil(asked: argparse.Namespace, clock: Clock) -> Fulfil:
     """A Fulfil as asked for: some SKUs nearly sold out, its warehouse at work."""
     fulfil, random = Fulfil(clock, seed=asked.seed), Random(f"{asked.seed} stock")
-    plain = sorted({sku for _, sku in shelves()})
-    for sku in random.sample(plain, asked.scarce):
+    for sku in scarce(asked, random):
         for warehouse in catalogue.FULFIL_WAREHOUSES:
             fulfil.adjust(sku, random.randint(4, 12), warehouse)
     if asked.warehouse:
         Warehouse(fulfil, Random(f"{asked.seed} warehouse"), clock, asked.warehouse, ATTENTIVE).start()
     return fulfil
+
+
+def scarce(asked: argparse.Namespace, random: Random) -> list[str]:
+    """The SKUs that are nearly sold out; the same ones everywhere, for `random` is fresh."""
+    return random.sample(sorted({sku for _, sku in shelves()}), asked.scarce)
+
+
+def prepare_orderwise(asked: argparse.Namespace, clock: Clock) -> OrderWise:
+    """An OrderWise as asked for: the same SKUs nearly sold out, its warehouse at work."""
+    orderwise, random = OrderWise(clock, seed=asked.seed), Random(f"{asked.seed} stock")
+    for sku in scarce(asked, random):
+        orderwise.adjust(sku, random.randint(4, 12))
+    if asked.warehouse:
+        Warehouse(orderwise, Random(f"{asked.seed} Leeds"), clock, asked.warehouse, ATTENTIVE).start()
+    return orderwise
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -190,17 +206,20 @@ def main(words: Sequence[str] | None = None) -> None:
         signal.signal(number, lambda *_: stop.set())
     goods.grow(asked.skus)
     fulfil = Server(prepare_fulfil(asked, clock).app, clock, asked.fulfil_port).start()
+    orderwise = Server(prepare_orderwise(asked, clock).app, clock, asked.orderwise_port).start()
     centra = Server(prepare(asked, clock).app, clock, asked.centra_port).start()
     ready = {
         "pid": os.getpid(),
         "centra": {"url": centra.url, "token": DEFAULT_TOKEN},
         "fulfil": {"url": fulfil.url, "token": TOKEN},
+        "orderwise": {"url": orderwise.url + OrderWiseSwitches().directory, "user": USER, "password": PASSWORD},
     }
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     stop.wait()
     centra.stop()
     fulfil.stop()
+    orderwise.stop()
 
 
 if __name__ == "__main__":

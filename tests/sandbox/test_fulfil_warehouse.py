@@ -12,7 +12,7 @@ from integration.sandbox import catalogue
 from integration.sandbox.clock import HandClock
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_example import Session, order
-from integration.sandbox.fulfil_warehouse import Habits, Warehouse
+from integration.sandbox.warehouse import Habits, Warehouse
 
 BUSY = Habits(in_parts=0.5, in_parcels=0.4, relabelled=0.4, arrives_in_parts=0.4, mixed=0.4, goods_in=0.1)
 

@@ -11,8 +11,8 @@ from integration.sandbox.centra import Centra
 from integration.sandbox.centra_customers import Customers
 from integration.sandbox.centra_orders import BasketLine
 from integration.sandbox.fulfil import Fulfil
-from integration.sandbox.fulfil_warehouse import Habits, Warehouse
 from integration.sandbox.generator import Timeline
+from integration.sandbox.warehouse import Habits, Warehouse
 
 PLAIN = tuple(sku for sku in ERP_SKUS if not GOODS[sku].is_bundle)
 SHELVES = tuple((house, sku) for house in CENTRA_WAREHOUSES for sku in PLAIN)

@@ -1,27 +1,46 @@
 """A warehouse that works: it ships what waits, opens and inspects what comes back, and gets goods in.
 
     Warehouse(fulfil, Random(7), clock, speed=60).start()      # a minute of its day in a second
-    Warehouse(fulfil, Random(7), clock, speed=60).step()       # one look around, for a caller that owns the time
+    Warehouse(orderwise, Random(7), clock, speed=60).step()    # one look around, for a caller that owns the time
 
-Equal seeds and equal looks give equal days. Its habits (`Habits`) are invented; nothing here follows the vendor.
+Equal seeds and equal looks give equal days. Its habits (`Habits`) are invented; nothing here follows a vendor.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from integration.sandbox import catalogue
 from integration.sandbox.clock import Clock
-from integration.sandbox.fulfil import Fulfil
-from integration.sandbox.fulfil_records import Row
 from integration.sandbox.fulfil_return_shipments import DISPOSITIONS, Disposition
 from integration.sandbox.fulfil_wire import Refused
 
+Row = dict[str, Any]
 Span = tuple[float, float]
 """Seconds, from and to, before `speed`."""
+
+
+class Tenant(Protocol):
+    """What a warehouse asks of the ERP it works in. What cannot be done is a `ValueError` or a refusal."""
+
+    @property
+    def places(self) -> list[int]:
+        """Where goods from suppliers come in."""
+
+    def waiting_shipments(self) -> list[Row]:
+        """`id`, `shipments` (of that sale), `lines` [(sku, pieces)]."""
+
+    def expected_returns(self) -> list[Row]:
+        """`id`, `state` ("draft" while it is on its way), `lines` [(sku, pieces)]."""
+
+    def ship(self, which: int, lines: Mapping[str, float] | None, tracking: list[str], /) -> object: ...
+    def relabel(self, which: int, tracking: list[str], /) -> object: ...
+    def receive_return(self, which: int, dispositions: None, quantities: Mapping[str, float] | None, /) -> object: ...
+    def inspect_return(self, which: int, dispositions: Mapping[str, Disposition], /) -> object: ...
+    def receive_goods(self, sku: str, quantity: float, place: int, /) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -53,9 +72,9 @@ class Warehouse:
     """All warehouses of one tenant; `speed` divides every time."""
 
     def __init__(
-        self, fulfil: Fulfil, random: Random, clock: Clock, speed: float = 1.0, habits: Habits | None = None
+        self, tenant: Tenant, random: Random, clock: Clock, speed: float = 1.0, habits: Habits | None = None
     ) -> None:
-        self._fulfil, self._random, self._clock, self._speed = fulfil, random, clock, speed
+        self._tenant, self._random, self._clock, self._speed = tenant, random, clock, speed
         self._habits = habits or Habits()
         self._due: dict[tuple[str, int], datetime] = {}
         self._works = False
@@ -71,9 +90,9 @@ class Warehouse:
     def step(self) -> list[str]:
         """One look around: do what is due, plan what is new. What was done, in plain words."""
         done: list[str] = []
-        for shipment in self._fulfil.waiting_shipments():
+        for shipment in self._tenant.waiting_shipments():
             self._when_due("ship", shipment["id"], self._habits.ship_after, partial(self._ship, shipment), done)
-        for row in self._fulfil.expected_returns():
+        for row in self._tenant.expected_returns():
             if row["state"] == "draft":
                 self._when_due("receive", row["id"], self._habits.receive_after, partial(self._receive, row), done)
             else:
@@ -109,13 +128,13 @@ class Warehouse:
         if sum(lines.values()) > 1 and shipment["shipments"] < habits.most_shipments and self._chance(habits.in_parts):
             part = self._some_of(lines)
         parcels = self._random.randint(2, 3) if self._chance(habits.in_parcels) else 1
-        self._fulfil.ship(shipment["id"], part, [self._number() for _ in range(parcels)])
+        self._tenant.ship(shipment["id"], part, [self._number() for _ in range(parcels)])
         if self._chance(habits.relabelled):
             self._due["relabel", shipment["id"]] = self._after(habits.relabel_after)
         return f"shipped {shipment['id']}" + (" in part" if part else "")
 
     def _relabel(self, shipment: int) -> str:
-        self._fulfil.relabel(shipment, [self._number()])
+        self._tenant.relabel(shipment, [self._number()])
         return f"relabelled {shipment}"
 
     def _receive(self, row: Row) -> str:
@@ -123,12 +142,12 @@ class Warehouse:
         arrived = None
         if sum(lines.values()) > 1 and self._chance(self._habits.arrives_in_parts):
             arrived = self._some_of(lines)
-        self._fulfil.receive_return(row["id"], None, arrived)
+        self._tenant.receive_return(row["id"], None, arrived)
         return f"received return {row['id']}" + (" in part" if arrived else "")
 
     def _inspect(self, row: Row) -> str:
         wishes = {sku: self._verdict(pieces) for sku, pieces in _by_sku(row["lines"]).items() if self._single(row, sku)}
-        self._fulfil.inspect_return(row["id"], wishes)
+        self._tenant.inspect_return(row["id"], wishes)
         return f"inspected return {row['id']}"
 
     def _single(self, row: Row, sku: str) -> bool:
@@ -146,9 +165,9 @@ class Warehouse:
 
     def _goods_in(self) -> str:
         sku = self._random.choice([sku for sku in catalogue.ERP_SKUS if not catalogue.GOODS[sku].is_bundle])
-        place = self._random.choice(list(catalogue.FULFIL_WAREHOUSES))
+        place = self._random.choice(self._tenant.places)
         pieces = self._random.randrange(10, 210, 10)
-        self._fulfil.receive_goods(sku, pieces, place)
+        self._tenant.receive_goods(sku, pieces, place)
         return f"received {pieces} of {sku} in {place}"
 
     def _some_of(self, lines: dict[str, float]) -> dict[str, float]:

@@ -11,7 +11,7 @@ a caller without an answer are raised out of the app as `Hang` and `Drop`.
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -136,6 +136,16 @@ class OrderWise:
         session that is not active.
         """
         return self._web_service.run(base_url, session, send, paths, login, look_back, delivery_lines)
+
+    def schedule_session(self, base_url: str, session: int = 21, speed: float = 1.0, **terms: Any) -> None:
+        """Run it now, and again as often as its schedule says (`speed` times as often); terms as for `run_session`."""
+
+        def run() -> None:
+            with suppress(Refused):  # not active any more, or not yet
+                self.run_session(base_url, session, **terms)
+            self._clock.later(self._sessions.all[session].schedule_minutes * 60 / speed, run)
+
+        run()
 
     def add_discount(self, name: str) -> None:
         """A record for a discount or surcharge, so that an order in XML may name it."""

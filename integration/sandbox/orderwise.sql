@@ -1,6 +1,8 @@
 -- OrderWise's own tables, as far as the sandbox needs them. One comment a table: what of its names was seen in the wild,
 -- and what is unconfirmed. All date-times are the server's local time without a zone, as ISO text with milliseconds;
 -- money and quantities are DECIMAL(18,4), flags 0 or 1.
+-- Texts by which things are found compare as SQL Server's usual collation does (unconfirmed for a tenant): case and
+-- trailing spaces make no difference.
 
 -- Seen: vr_id, vr_vat_code, vr_vat_rate (a percentage here; its unit is unconfirmed).
 CREATE TABLE vat_rate (vr_id INTEGER PRIMARY KEY, vr_vat_code TEXT UNIQUE, vr_description TEXT, vr_vat_rate NUMERIC);
@@ -15,15 +17,15 @@ CREATE TABLE payment_method (pm_id INTEGER PRIMARY KEY, pm_description TEXT UNIQ
 -- Seen: sl_id. Unconfirmed: sl_description.
 CREATE TABLE stock_location (sl_id INTEGER PRIMARY KEY, sl_description TEXT UNIQUE);
 -- Seen: os_id, os_description; the texts are each tenant's own.
-CREATE TABLE order_status (os_id INTEGER PRIMARY KEY, os_description TEXT UNIQUE);
+CREATE TABLE order_status (os_id INTEGER PRIMARY KEY, os_description TEXT COLLATE Latin1_General_CI_AS UNIQUE);
 -- The names of the columns are unconfirmed; the JSON keys of a customer were seen.
-CREATE TABLE customer_detail (cd_id INTEGER PRIMARY KEY AUTOINCREMENT, cd_account_number TEXT UNIQUE,
+CREATE TABLE customer_detail (cd_id INTEGER PRIMARY KEY AUTOINCREMENT, cd_account_number TEXT COLLATE Latin1_General_CI_AS UNIQUE,
   cd_statement_name TEXT, cd_statement_email TEXT, cd_currency_id INTEGER, cd_on_hold INTEGER DEFAULT 0,
   cd_last_amended_datetime TEXT);
 
 -- Seen: vad_id, vad_variant_code, vad_sale_variant, vad_last_amended_datetime, vad_input_datetime. Unconfirmed: the rest.
-CREATE TABLE variant_detail (vad_id INTEGER PRIMARY KEY AUTOINCREMENT, vad_variant_code TEXT UNIQUE, vad_description TEXT,
-  vad_ean_code TEXT, vad_sale_variant INTEGER DEFAULT 1, vad_vr_id INTEGER DEFAULT 1, vad_pd_id INTEGER,
+CREATE TABLE variant_detail (vad_id INTEGER PRIMARY KEY AUTOINCREMENT, vad_variant_code TEXT COLLATE Latin1_General_CI_AS UNIQUE, vad_description TEXT,
+  vad_ean_code TEXT COLLATE Latin1_General_CI_AS, vad_sale_variant INTEGER DEFAULT 1, vad_vr_id INTEGER DEFAULT 1, vad_pd_id INTEGER,
   vad_input_datetime TEXT, vad_last_amended_datetime TEXT);
 -- Seen: vas_discontinued_product, vas_kit_variant.
 CREATE TABLE variant_setting (vas_vad_id INTEGER PRIMARY KEY, vas_discontinued_product INTEGER DEFAULT 0,
@@ -54,8 +56,8 @@ CREATE TABLE variant_stock_location (vsl_vad_id INTEGER, vsl_sl_id INTEGER, vsl_
 
 -- Seen: oh_id, oh_order_number, oh_sot_id, oh_os_id, oh_cust_order_ref, oh_order_complete. Unconfirmed: the rest.
 -- oh_delivery_tax_code and the like hold a vr_id.
-CREATE TABLE order_header (oh_id INTEGER PRIMARY KEY AUTOINCREMENT, oh_order_number TEXT, oh_sot_id INTEGER,
-  oh_os_id INTEGER, oh_ecommerce_number TEXT, oh_session_id INTEGER, oh_cust_order_ref TEXT, oh_cd_id INTEGER,
+CREATE TABLE order_header (oh_id INTEGER PRIMARY KEY AUTOINCREMENT, oh_order_number TEXT COLLATE Latin1_General_CI_AS, oh_sot_id INTEGER,
+  oh_os_id INTEGER, oh_ecommerce_number TEXT COLLATE Latin1_General_CI_AS, oh_session_id INTEGER, oh_cust_order_ref TEXT COLLATE Latin1_General_CI_AS, oh_cd_id INTEGER,
   oh_order_date TEXT, oh_input_datetime TEXT, oh_gross NUMERIC, oh_net NUMERIC, oh_tax NUMERIC,
   oh_delivery_gross NUMERIC, oh_delivery_net NUMERIC, oh_delivery_tax NUMERIC, oh_delivery_tax_code INTEGER,
   oh_currency TEXT, oh_order_complete INTEGER DEFAULT 0, oh_on_hold INTEGER DEFAULT 0, oh_dm_id INTEGER);
@@ -95,13 +97,13 @@ CREATE TABLE delivery_line_item (dli_dh_id INTEGER, dli_oli_id INTEGER, dli_qty_
 CREATE INDEX line_of_delivery ON delivery_line_item (dli_dh_id);
 
 -- Unconfirmed, all four: that returns and credits exist was seen, no name of theirs.
-CREATE TABLE return_header (rh_id INTEGER PRIMARY KEY AUTOINCREMENT, rh_number TEXT, rh_oh_id INTEGER, rh_reference TEXT,
+CREATE TABLE return_header (rh_id INTEGER PRIMARY KEY AUTOINCREMENT, rh_number TEXT, rh_oh_id INTEGER, rh_reference TEXT COLLATE Latin1_General_CI_AS,
   rh_status TEXT, rh_last_amended_datetime TEXT);
 CREATE TABLE return_line (rl_id INTEGER PRIMARY KEY AUTOINCREMENT, rl_rh_id INTEGER, rl_oli_id INTEGER,
   rl_qty_expected NUMERIC DEFAULT 0, rl_qty_received NUMERIC DEFAULT 0, rl_qty_restocked NUMERIC DEFAULT 0,
   rl_qty_quarantined NUMERIC DEFAULT 0, rl_qty_scrapped NUMERIC DEFAULT 0);
 CREATE INDEX line_of_return ON return_line (rl_rh_id);
-CREATE TABLE credit_header (ch_id INTEGER PRIMARY KEY AUTOINCREMENT, ch_number TEXT, ch_oh_id INTEGER, ch_reference TEXT,
+CREATE TABLE credit_header (ch_id INTEGER PRIMARY KEY AUTOINCREMENT, ch_number TEXT, ch_oh_id INTEGER, ch_reference TEXT COLLATE Latin1_General_CI_AS,
   ch_date TEXT, ch_net NUMERIC, ch_tax NUMERIC, ch_gross NUMERIC, ch_posted INTEGER DEFAULT 0, ch_currency TEXT,
   ch_last_amended_datetime TEXT);
 CREATE TABLE credit_line_item (crli_id INTEGER PRIMARY KEY AUTOINCREMENT, crli_ch_id INTEGER, crli_oli_id INTEGER,

@@ -11,6 +11,12 @@ from integration.sandbox.orderwise_wire import Refused, Row, shown
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?")
 _PARAMETER = re.compile(r"@(\w+)")
+_ASIDE = re.compile(r"--[^\n]*|/\*.*?\*/|'[^']*'", re.DOTALL)
+_NOT_TSQL = re.compile(
+    r"\bLIMIT\b|\|\||==|\b(?:IFNULL|DATE|DATETIME|STRFTIME|JULIANDAY|GROUP_CONCAT|PRINTF|SUBSTR|LENGTH|TYPEOF)\s*\(",
+    re.IGNORECASE,
+)
+"""What SQLite knows and SQL Server does not."""
 
 
 @dataclass
@@ -25,7 +31,7 @@ class Definition:
     @property
     def parameters(self) -> set[str]:
         """Their names, without the @."""
-        return set(_PARAMETER.findall(self.sql))
+        return set(_PARAMETER.findall(_ASIDE.sub(" ", self.sql)))
 
 
 class Exports:
@@ -38,6 +44,9 @@ class Exports:
     def paste(self, id: int, sql: str, name: str = "") -> Row:
         """Save a definition, over an older one. It is tried at once: raises `ValueError` with SQL's own complaint."""
         made = Definition(id, sql, name)
+        foreign = _NOT_TSQL.search(_ASIDE.sub(" ", sql))
+        if foreign:
+            raise ValueError(f"export definition {id}: SQL Server has no {foreign[0].strip('( ')}")
         try:
             self._ledger.read_only(sql, dict.fromkeys(made.parameters))
         except sqlite3.Error as error:

@@ -27,6 +27,7 @@ class Ledger:
         self._clock, self._zone = clock, ZoneInfo(zone)
         self._inside = False
         self.base = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self.base.create_collation("Latin1_General_CI_AS", _compare)
         self.base.executescript(Path(__file__).with_name("orderwise.sql").read_text("utf-8"))
 
     def now(self) -> str:
@@ -68,6 +69,8 @@ class Ledger:
         self.base.set_authorizer(lambda act, *_: sqlite3.SQLITE_OK if act in _READS else sqlite3.SQLITE_DENY)
         try:
             found = self.base.execute(sql, dict(parameters))
+            if found.description is None:
+                raise sqlite3.ProgrammingError("there is no SELECT")
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found]
         finally:
@@ -97,6 +100,12 @@ class Ledger:
             self.base.execute("COMMIT")
         finally:
             self._inside = False
+
+
+def _compare(one: str, other: str) -> int:
+    """As SQL Server's usual collation: case and trailing spaces make no difference."""
+    left, right = one.rstrip(" ").casefold(), other.rstrip(" ").casefold()
+    return (left > right) - (left < right)
 
 
 def _kept(value: Any) -> Any:

@@ -37,8 +37,7 @@ class Stock:
     def variant(self, sku: str) -> Row | None:
         """By its code, as SQL Server compares it: trailing spaces and case do not matter."""
         return self._ledger.row(
-            "SELECT * FROM variant_detail JOIN variant_setting ON vas_vad_id = vad_id"
-            " WHERE vad_variant_code = ?1 OR RTRIM(vad_variant_code) = RTRIM(?1) COLLATE NOCASE LIMIT 1",
+            "SELECT * FROM variant_detail JOIN variant_setting ON vas_vad_id = vad_id WHERE vad_variant_code = ?",
             sku,
         )
 

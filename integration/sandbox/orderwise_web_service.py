@@ -61,7 +61,7 @@ class Run:
 
 
 def send_over_http(method: str, address: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    """To a server of this machine, and to no other."""
+    """To a server of this machine, and to no other; raises `OSError` without an answer."""
     parts = urlsplit(address)
     if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         raise ValueError(f"the sandbox calls nobody but this machine, not {parts.hostname}")
@@ -70,6 +70,8 @@ def send_over_http(method: str, address: str, body: bytes, headers: Mapping[str,
         connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""), body, dict(headers))
         answer = connection.getresponse()
         return answer.status, answer.read()
+    except http.client.HTTPException as error:
+        raise ConnectionError("the shop did not answer in HTTP") from error
     finally:
         connection.close()
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -126,6 +127,10 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         "--empty-shelves", action="store_true", help="Centra has no stock, sells none, and opens with some"
     )
     parser.add_argument("--webhook", nargs=3, action="append", default=[], metavar=("STORE", "URL", "SECRET"))
+    parser.add_argument(
+        "--shop", nargs=3, action="append", default=[], metavar=("SESSION", "URL", "LOGIN"),
+        help="OrderWise's session calls this address on its schedule, times --speed; LOGIN is user:password",
+    )  # fmt: skip
     parser.add_argument("--journal", type=Path, help="append every change of an order to this file")
     return parser.parse_args(words)
 
@@ -195,6 +200,9 @@ def prepare_orderwise(asked: argparse.Namespace, clock: Clock) -> OrderWise:
         orderwise.adjust(sku, random.randint(4, 12))
     if asked.warehouse:
         Warehouse(orderwise, Random(f"{asked.seed} Leeds"), clock, asked.warehouse, ATTENTIVE).start()
+    for session, url, login in asked.shop:
+        begin = partial(orderwise.schedule_session, url, int(session), asked.speed, login=login, delivery_lines=True)
+        clock.later(0, begin)
     return orderwise
 
 

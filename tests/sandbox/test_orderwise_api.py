@@ -211,11 +211,26 @@ def test_a_renamed_column_breaks_the_reader_until_it_is_pasted_again(orderwise, 
         "SELECT nothing FROM nowhere",
         "PRAGMA query_only = 0",
         "ATTACH 'x' AS y",
+        "",
+        "SELECT sl_id FROM stock_location ORDER BY sl_id LIMIT 1",
+        "SELECT 'a' || 'b' AS ab",
     ],
 )
 def test_only_a_select_can_be_pasted_in(orderwise, sql):
     with pytest.raises(ValueError, match="export definition 7"):
         orderwise.paste_export(7, sql)
+
+
+def test_what_stands_in_a_comment_or_in_quotes_is_no_parameter(orderwise, client):
+    sql = "SELECT 'a || @b' AS text -- @since is LIMIT"
+    assert orderwise.paste_export(8, sql) == {"id": 8, "parameters": []}
+    assert client.run(8).words == [{"text": "a || @b"}]
+
+
+def test_texts_compare_as_sql_server_compares_them(orderwise, client):
+    orderwise.add_product("VP255R ")
+    orderwise.paste_export(8, "SELECT vad_variant_code AS sku FROM variant_detail WHERE vad_variant_code = @sku")
+    assert client.run(8, sku="vp255r").words == [{"sku": "VP255R "}]
 
 
 def test_a_definition_can_be_pasted_in_over_http(client):

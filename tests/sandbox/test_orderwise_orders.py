@@ -1,6 +1,8 @@
 """Orders into OrderWise's sandbox: what is kept, what is refused, what waits, and what it does to totals that do not add up."""
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -312,6 +314,19 @@ def test_a_race_is_refused_and_the_order_is_there(orderwise, client):
 def test_faults_of_the_wire_change_nothing(orderwise, client, fault, status):
     assert client.post(POST, order("centra-1"), **{"X-Sandbox-Fault": fault}).status == status
     assert orderwise.books()["orders"] == []
+
+
+def test_orders_that_come_in_side_by_side_are_all_kept_once(orderwise):
+    clients = [Client(orderwise.app) for _ in range(4)]
+
+    def post(number: int) -> int:
+        return clients[number % 4].post(POST, order(f"centra-{number // 2}")).status
+
+    with ThreadPoolExecutor(4) as pool:
+        answered = Counter(pool.map(post, range(40)))
+    assert answered == {201: 20, 400: 20}
+    assert len({each["reference"] for each in orderwise.books()["orders"]}) == 20
+    assert orderwise.books()["stock"]["LS101NVS"]["free"] == 4960
 
 
 # ------------------------------------------------------------------------------------------------------ credits by an order

@@ -198,6 +198,19 @@ def test_the_shops_login_is_sent_as_basic(orderwise):
     assert {headers["Authorization"] for headers in shop.headers} == {"Basic b3JkZXJ3aXNlOnNlY3JldA=="}
 
 
+def test_a_session_runs_on_its_schedule_while_it_is_active(orderwise, clock):
+    shop = Shop(order("1"))
+    orderwise.schedule_session("http://shop.test", 21, send=shop, paths=Paths(despatch=None, stock=None))
+    clock.pass_time(299)
+    assert shop.posted("_export") == [""]
+    orderwise.change_session(21, active=False)
+    clock.pass_time(300)
+    assert shop.posted("_export") == [""]
+    orderwise.change_session(21, active=True)
+    clock.pass_time(300)
+    assert shop.posted("_export") == ["", ""]
+
+
 def test_nobody_but_this_machine_is_called(orderwise):
     with pytest.raises(ValueError, match="nobody but this machine"):
         orderwise.run_session("http://shop.example.com")

@@ -27,6 +27,7 @@ MAPPING_TYPES = (
     "ORDER_CURRENCY_REFUSED",
     "ORDER_MARKET_SUSPECT",
     "RETURN_DISPOSITION_UNMAPPED",
+    "ORDER_STATUS_UNMAPPED",
     "SHIPMENT_CARRIER_UNMAPPED",
 )
 """Exceptions that a new mapping version may have cured."""

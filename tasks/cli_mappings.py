@@ -90,6 +90,8 @@ def _valid(folder: Path | None) -> "dict[str, tuple[str, Mapped]]":
             raise BrokenMapping(
                 f"{name}.toml", "connection", "adapter", f"{mapping.adapter} is no adapter: it has no connect"
             )
+        if hasattr(adapter, "check_mapping"):
+            adapter.check_mapping(mapping)
     playbook(folder)
     return found
 

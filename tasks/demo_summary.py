@@ -7,7 +7,7 @@ from typing import Any
 
 from integration.domain.money import Money
 from integration.sandbox.catalogue import (
-    CENTRA_WAREHOUSES,
+    FULFIL_BUILDINGS,
     FULFIL_WAREHOUSES,
     GOODS,
     UNMAPPED_MARKET,
@@ -28,9 +28,9 @@ TOLD_WITHIN = timedelta(minutes=30)
 
 def ground() -> Ground:
     """The sandbox's own warehouses and bundles."""
-    place = {house.id: FULFIL_WAREHOUSES[house.fulfil_id].code for house in CENTRA_WAREHOUSES.values()}
+    place = {house.id: FULFIL_WAREHOUSES[house.fulfil_id].code for house in FULFIL_BUILDINGS.values()}
     return Ground(
-        building={market: place[house] for market, house in WAREHOUSE_OF_MARKET.items()},
+        building={market: place[house] for market, house in WAREHOUSE_OF_MARKET.items() if house in place},
         place=place,
         parts={sku: dict(good.parts) for sku, good in GOODS.items() if good.is_bundle},
         homeless=(UNMAPPED_MARKET,),

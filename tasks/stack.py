@@ -16,12 +16,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+import mappings
 from tasks.supervisor import ROOT, Process, Supervisor, free_ports, listening, procfile, wait_for
 
 WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox's own, on loopback
 FULFIL_TOKEN = "sandbox-token"  # noqa: S105 - the sandbox's open one
 FULFIL_SECRET = base64.b64encode(WEBHOOK_SECRET.encode()).decode()
 """Fulfil's webhook secrets are base64."""
+CONNECTIONS = ("fulfil",)
+"""The connections whose mappings are applied: those whose sandbox is started."""
 PASSED_ON = (
     "PATH",
     "HOME",
@@ -73,6 +76,7 @@ class Stack:
             "LOCKSTEP_FULFIL_URL": self.fulfil_url,
             "LOCKSTEP_FULFIL_TOKEN": FULFIL_TOKEN,
             "LOCKSTEP_FULFIL_WEBHOOK_SECRETS": FULFIL_SECRET,
+            "LOCKSTEP_MAPPINGS": str(self.folder / "mappings"),
             "LOCKSTEP_VAULT_KEY": base64.b64encode(os.urandom(32)).decode(),
             "LOCKSTEP_WEB_PORT": str(self.web_port),
             "LOCKSTEP_FLOWER_PORT": str(self.flower_port),
@@ -99,6 +103,9 @@ class Stack:
         `sandbox_first` where the day waits for our first push by itself: nothing then finds its systems away.
         """
         (self.folder / "var").mkdir()
+        (self.folder / "mappings").mkdir()
+        for connection in CONNECTIONS:
+            shutil.copy(Path(mappings.__file__).with_name(f"{connection}.toml"), self.folder / "mappings")
         if self.own_broker:
             self.start_broker()
         self.lockstep("migrate")

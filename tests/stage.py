@@ -2,7 +2,7 @@
 
 import base64
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -21,11 +21,15 @@ import tasks.shipment_update
 import tasks.shipment_watch
 import tasks.stock_push  # noqa: F401 - registers the links
 from integration.domain.order import Key
+from integration.erp.orderwise.client import sql_of
+from integration.erp.orderwise.profile import profile_of
+from integration.sandbox import orderwise
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_orders import Basket, BasketLine
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_switches import FulfilSwitches
+from integration.sandbox.orderwise import OrderWise, OrderWiseSwitches
 from integration.settings import read_settings
 from integration.store import Store, ledger, reference
 from integration.store.tables import job
@@ -38,9 +42,9 @@ START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 VAULT_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
-def example(*, stock: bool = True) -> str:
+def example(connection: str = "fulfil", *, stock: bool = True) -> str:
     """The example mapping; without its stock where nobody is to look after stock."""
-    text = (MAPPINGS / "fulfil.toml").read_text()
+    text = (MAPPINGS / f"{connection}.toml").read_text()
     return text if stock else text[: text.index("[stock]")] + text[text.index("[bundles]") :]
 
 
@@ -68,7 +72,7 @@ class StageClock:
 
 
 def settings_for(database_url: str, **more: str) -> Any:
-    """Settings of a stage: one Centra instance, one Fulfil connection."""
+    """Settings of a stage: one Centra instance, and where both ERPs would be reached."""
     return read_settings(
         {
             "LOCKSTEP_DATABASE_URL": database_url,
@@ -80,6 +84,9 @@ def settings_for(database_url: str, **more: str) -> Any:
             "LOCKSTEP_FULFIL_URL": "https://fulfil.test",
             "LOCKSTEP_FULFIL_TOKEN": "sandbox-token",
             "LOCKSTEP_FULFIL_REQUESTS_PER_SECOND": "0",
+            "LOCKSTEP_ORDERWISE_URL": "https://orderwise.test/OWAPI",
+            "LOCKSTEP_ORDERWISE_TOKEN": f"{orderwise.USER}:{orderwise.PASSWORD}",
+            "LOCKSTEP_ORDERWISE_REQUESTS_PER_SECOND": "0",
             "LOCKSTEP_VAULT_KEY": VAULT_KEY,
             **more,
         }
@@ -87,7 +94,11 @@ def settings_for(database_url: str, **more: str) -> Any:
 
 
 class Stage:
-    """Everything of one test. `work()` empties the queue; `sweep()` ticks the sweeper and works."""
+    """Everything of one test. `work()` empties the queue; `sweep()` ticks the sweeper and works.
+
+    `erps` are the connections that are there, each with its sandbox and its example mapping; orders are placed in a market of
+    the first one.
+    """
 
     def __init__(
         self,
@@ -95,6 +106,8 @@ class Stage:
         *,
         centra: CentraSwitches | None = None,
         fulfil: FulfilSwitches | None = None,
+        erps: Sequence[str] = ("fulfil",),
+        orderwise: OrderWiseSwitches | None = None,
         seed: int = 1,
         stock: bool = False,
         **more: str,
@@ -102,11 +115,14 @@ class Stage:
         self.clock = StageClock()
         self.centra = Centra(clock=self.clock, switches=centra, seed=seed)
         self.fulfil = Fulfil(self.clock, fulfil, seed)
+        hosts = {"brand.centra.test": self.centra.app, "fulfil.test": self.fulfil.app}
+        if "orderwise" in erps:
+            self.orderwise = OrderWise(self.clock, orderwise, seed)
+            hosts["orderwise.test"] = self.orderwise.app
+        self.erps = erps
         self.queue: deque[tuple[str, Key]] = deque()
         chance = Random(seed)
-        self.transport = WsgiTransport(
-            {"brand.centra.test": self.centra.app, "fulfil.test": self.fulfil.app}, wait=self.clock.sleep
-        )
+        self.transport = WsgiTransport(hosts, wait=self.clock.sleep)
         self.settings = settings_for(database_url, **more)
         self.store = Store(database_url, self.clock)
         self.store.create()
@@ -119,17 +135,27 @@ class Stage:
             owner="stage",
             store=self.store,
         )
-        self.apply(example(stock=stock))
+        for connection in erps:
+            self.apply(example(connection, stock=stock), connection)
+        if "orderwise" in erps:
+            self.paste_exports()
 
     def apply(self, text: str, connection: str = "fulfil") -> int:
         """Apply a mapping text and return its version."""
         with self.store.write("apply") as tx:
             return reference.apply_mapping(tx, connection, text, actor="stage")
 
+    def paste_exports(self) -> None:
+        """Somebody saves our export definitions in OrderWise, under the ids that the mapping has."""
+        with self.store.read() as tx:
+            version = reference.mapping_versions(tx)["orderwise"]
+        for name, id in profile_of(self.world.mapping("orderwise", version)).exports.items():
+            self.orderwise.paste_export(id, sql_of(name), name)
+
     def order(self, *, confirm: bool = True, **terms: Any) -> str:
         """Place a small order in Centra and return its number."""
         basket = {
-            "market_id": 1,
+            "market_id": 8 if self.erps[0] == "orderwise" else 1,
             "country": "GB",
             "lines": [BasketLine(self.sku(), 2)],
             "address": ADDRESS,

@@ -13,9 +13,9 @@ from integration.sandbox.currencies import BASE_CURRENCY, BASE_RATES, CURRENCY_I
 from integration.sandbox.goods import ERP_SKUS, GOODS, SYNTHETIC, UNKNOWN_SKUS, Good, goods_by_size_id
 
 __all__ = [
-    "BASE_CURRENCY", "BASE_RATES", "CENTRA_WAREHOUSES", "COUNTRIES", "CURRENCY_IDS", "DECIMALS", "ERP_SKUS",
+    "BASE_CURRENCY", "BASE_RATES", "CENTRA_WAREHOUSES", "COUNTRIES", "CURRENCY_IDS", "DECIMALS", "ERP_SKUS", "FULFIL_BUILDINGS",
     "FULFIL_CARRIER_SERVICES", "FULFIL_CHANNELS", "FULFIL_GATEWAYS", "FULFIL_TAXES", "FULFIL_WAREHOUSES", "GOODS",
-    "MARKETS", "OPENING_STOCK", "PAYMENT_METHODS", "SHIPPING_OPTIONS", "STORES", "SYNTHETIC", "UNKNOWN_SKUS", "UNMAPPED_MARKET",
+    "MARKETS", "OPENING_STOCK", "ORDERWISE_MARKETS", "PAYMENT_METHODS", "SHIPPING_OPTIONS", "STORES", "SYNTHETIC", "UNKNOWN_SKUS", "UNMAPPED_MARKET",
     "UNMAPPED_SERVICE", "VOUCHERS", "WAREHOUSE_OF_MARKET", "CentraWarehouse", "Country", "FulfilCarrierService", "FulfilChannel",
     "FulfilTax", "FulfilWarehouse", "Good", "Market", "PaymentMethod", "ShippingOption", "Store", "Voucher",
     "goods_by_size_id", "market_of_country", "shipping_options_of", "voucher_amount",
@@ -64,7 +64,16 @@ def _taxes(**percents: str) -> dict[str, Decimal]:
     return {name: Decimal(percent) for name, percent in percents.items()}
 
 
-STORES = {store.id: store for store in (Store(1, "Europe", True), Store(2, "America", False), Store(3, "Asia", True))}
+STORES = {
+    store.id: store
+    for store in (
+        Store(1, "Europe", True),
+        Store(2, "America", False),
+        Store(3, "Asia", True),
+        Store(4, "Outlet", True),
+        Store(5, "Wholesale", False),
+    )
+}
 
 MARKETS = {
     market.id: market
@@ -76,8 +85,13 @@ MARKETS = {
         Market(5, "Japan", "JPY", 3, ("JP",), 25),
         Market(6, "Kuwait", "KWD", 3, ("KW",), 26),
         Market(7, "Norway", "NOK", 1, ("NO",), 27),
+        Market(8, "United Kingdom", "GBP", 4, ("GB",), 28),
+        Market(9, "United Kingdom", "GBP", 5, ("GB",), 29),
     )
 }
+
+ORDERWISE_MARKETS = (8, 9)
+"""Two storefronts on one stock pool in OrderWise; no day of the generator sells there unless it is asked to."""
 
 UNMAPPED_MARKET = 7
 """The market no mapping file names: its orders must stop with a business exception, not with a crash."""
@@ -126,8 +140,8 @@ class PaymentMethod:
 
 
 def _shipping_options() -> tuple[ShippingOption, ...]:
-    """Three per market (Japan, Kuwait and Norway have no pick-up point); the dearer one is the faster one."""
-    prices = {1: "4.95", 2: "5.90", 3: "49", 4: "6.99", 5: "800", 6: "1.750", 7: "59"}
+    """Three per market (from Japan on there is no pick-up point); the dearer one is the faster one."""
+    prices = {1: "4.95", 2: "5.90", 3: "49", 4: "6.99", 5: "800", 6: "1.750", 7: "59", 8: "3.95", 9: "9.95"}
     options: list[ShippingOption] = []
     for market_id, price in prices.items():
         standard = Decimal(price)
@@ -191,14 +205,14 @@ def voucher_amount(voucher: Voucher, currency: str) -> Decimal:
 
 @dataclass(frozen=True)
 class CentraWarehouse:
-    """A warehouse as Centra numbers it; `fulfil_id` is the same building in the ERP, `threshold` the pieces of every SKU
-    that the shop keeps back (never subtracted from GraphQL's numbers).
+    """A warehouse as Centra numbers it; `fulfil_id` is the same building in Fulfil (0: OrderWise's), `threshold` the pieces of
+    every SKU that the shop keeps back (never subtracted from GraphQL's numbers).
     """
 
     id: int
     name: str
     country: str
-    fulfil_id: int
+    fulfil_id: int = 0
     threshold: int = 0
 
 
@@ -209,10 +223,14 @@ CENTRA_WAREHOUSES = {
         CentraWarehouse(2, "Rotterdam", "NL", 65),
         CentraWarehouse(3, "New Jersey", "US", 66),
         CentraWarehouse(4, "Osaka", "JP", 67),
+        CentraWarehouse(5, "Leeds", "GB"),
     )
 }
 
-WAREHOUSE_OF_MARKET = {1: 1, 2: 2, 3: 2, 4: 3, 5: 4, 6: 4, 7: 2}
+FULFIL_BUILDINGS = {id: warehouse for id, warehouse in CENTRA_WAREHOUSES.items() if warehouse.fulfil_id}
+"""The warehouses that Fulfil stands behind."""
+
+WAREHOUSE_OF_MARKET = {1: 1, 2: 2, 3: 2, 4: 3, 5: 4, 6: 4, 7: 2, 8: 5, 9: 5}
 """Centra market id to the Centra warehouse that serves it."""
 
 OPENING_STOCK = 5000

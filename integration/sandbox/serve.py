@@ -160,7 +160,7 @@ def prepare(asked: argparse.Namespace, clock: Clock) -> Centra:
 def shelves() -> Iterator[tuple[int, str]]:
     """Every shelf that the ERP can fill: (Centra's warehouse, SKU)."""
     plain = [sku for sku in catalogue.ERP_SKUS if not catalogue.GOODS[sku].is_bundle]
-    return itertools.product(catalogue.CENTRA_WAREHOUSES, plain)
+    return itertools.product(catalogue.FULFIL_BUILDINGS, plain)
 
 
 def clear_shelves(centra: Centra) -> None:

@@ -215,7 +215,7 @@ def _stock(scene: Scene) -> tuple[int, int]:
     for sku, told in shown.items():
         if sku in goods.UNKNOWN_SKUS:
             continue
-        for id, house in catalogue.CENTRA_WAREHOUSES.items():
+        for id, house in catalogue.FULFIL_BUILDINGS.items():
             has = stock.level(stock.product(sku), [house.fulfil_id]).available
             place = told["warehouses"][id]
             wrong += place["free"] - place["demand"] != max(0, int(has))

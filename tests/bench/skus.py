@@ -153,7 +153,7 @@ def _sandbox(count: int) -> None:
     centra, fulfil = Centra(clock), Fulfil(clock)
     servers = [Server(app, clock).start() for app in (centra.app, fulfil.app)]
     print(json.dumps({"centra": servers[0].url, "fulfil": servers[1].url}), flush=True)
-    house = catalogue.CENTRA_WAREHOUSES[1]
+    house = catalogue.FULFIL_BUILDINGS[1]
     changed = goods.SYNTHETIC[::CHANGED]
     for line in sys.stdin:
         if line.strip() == "change":

@@ -38,8 +38,9 @@ def booked(bench: Bench, refund: Refund, order: Order, ref: str) -> Draft:
 )
 @pytest.mark.parametrize("home", [{}, {"market_id": 5, "country": "JP"}, {"market_id": 6, "country": "KW"}])
 def test_a_memo_is_read_back_equal_in_every_part(
-    bench: Bench, pieces: dict[str, int], charges: dict[str, str], home: dict[str, Any]
+    booking: Bench, pieces: dict[str, int], charges: dict[str, str], home: dict[str, Any]
 ) -> None:
+    bench = booking
     order, ref = sold(bench, **home)
     told = {name: value.replace(".", "") for name, value in charges.items()} if home.get("country") == "JP" else charges
     booked(bench, refund_of(bench, order, "81", pieces, **told), order, ref)
@@ -48,8 +49,9 @@ def test_a_memo_is_read_back_equal_in_every_part(
 @pytest.mark.scenario("CRN-03")
 @pytest.mark.parametrize("charges", [{"goodwill": "10.00"}, {"shipping": "4.95"}])
 def test_money_without_goods_is_a_memo_without_goods_goodwill_at_the_mappings_rate_and_shipping_as_it_was_sold(
-    bench: Bench, charges: dict[str, str]
+    booking: Bench, charges: dict[str, str]
 ) -> None:
+    bench = booking
     order, ref = sold(bench)
     draft = booked(bench, refund_of(bench, order, **charges), order, ref)
     (name,) = charges
@@ -66,7 +68,8 @@ def test_a_country_without_a_goodwill_tax_names_the_missing_row(bench: Bench) ->
 
 
 @pytest.mark.scenario("CRN-06")
-def test_what_is_given_back_as_a_voucher_is_no_money_and_has_no_tax(bench: Bench) -> None:
+def test_what_is_given_back_as_a_voucher_is_no_money_and_has_no_tax(booking: Bench) -> None:
+    bench = booking
     order, ref = sold(bench)
     refund = refund_of(bench, order, pieces={SHIRT: 1}, vouchers="20.00")
     whole = refund_of(bench, order, pieces={SHIRT: 1})
@@ -76,7 +79,8 @@ def test_what_is_given_back_as_a_voucher_is_no_money_and_has_no_tax(bench: Bench
     assert draft.components["tax"] == plain.components["tax"]
 
 
-def test_a_voucher_that_lowered_prices_lowers_what_is_taken_back(bench: Bench) -> None:
+def test_a_voucher_that_lowered_prices_lowers_what_is_taken_back(booking: Bench) -> None:
+    bench = booking
     order, ref = sold(bench, vouchers=[VoucherUse("STAFF333")])
     off = order.discount_total
     refund = refund_of(
@@ -117,7 +121,8 @@ def write_of(bench: Bench, **terms: Any) -> tuple[Any, str]:
     return bench.erp.memo_write(draft), draft.reference
 
 
-def test_posting_twice_gives_one_memo(bench: Bench) -> None:
+def test_posting_twice_gives_one_memo(booking: Bench) -> None:
+    bench = booking
     write, reference = write_of(bench)
     assert write.effect_class is EffectClass.LOOK_UP
     assert write.find() == []
@@ -128,7 +133,10 @@ def test_posting_twice_gives_one_memo(bench: Bench) -> None:
 
 @pytest.mark.parametrize("fault", ["timeout-after", "drop-after", "error-after"])
 @pytest.mark.parametrize("call", ["memo", "post"])
-def test_a_time_out_after_a_write_is_unknown_and_never_makes_a_second_memo(bench: Bench, fault: str, call: str) -> None:
+def test_a_time_out_after_a_write_is_unknown_and_never_makes_a_second_memo(
+    booking: Bench, fault: str, call: str
+) -> None:
+    bench = booking
     write, reference = write_of(bench)
     bench.fault(fault, bench.calls[call])
     with pytest.raises(Unknown):
@@ -141,7 +149,8 @@ def test_a_time_out_after_a_write_is_unknown_and_never_makes_a_second_memo(bench
     assert [memo["state"] for memo in bench.memos(reference)] == ["posted"]
 
 
-def test_throttling_before_anything_is_made_surely_did_nothing_and_after_it_is_unknown(bench: Bench) -> None:
+def test_throttling_before_anything_is_made_surely_did_nothing_and_after_it_is_unknown(booking: Bench) -> None:
+    bench = booking
     write, reference = write_of(bench)
     bench.fault("throttled", bench.calls["memo"], seconds=7)
     with pytest.raises(Unavailable):
@@ -157,7 +166,8 @@ def test_throttling_before_anything_is_made_surely_did_nothing_and_after_it_is_u
     assert [memo["state"] for memo in bench.memos(reference)] == ["posted"]
 
 
-def test_a_memo_that_searches_do_not_show_yet_is_found_when_it_is_time(bench: Bench) -> None:
+def test_a_memo_that_searches_do_not_show_yet_is_found_when_it_is_time(booking: Bench) -> None:
+    bench = booking
     write, reference = write_of(bench)
     bench.fault("search-lag", bench.calls["memo"], seconds=15)
     bench.fault("drop-after", bench.calls["post"])
@@ -169,7 +179,8 @@ def test_a_memo_that_searches_do_not_show_yet_is_found_when_it_is_time(bench: Be
 
 
 @pytest.mark.scenario("CRN-08")
-def test_a_closed_period_is_refused_in_business_terms_and_the_draft_goes_on_when_it_is_open(bench: Bench) -> None:
+def test_a_closed_period_is_refused_in_business_terms_and_the_draft_goes_on_when_it_is_open(booking: Bench) -> None:
+    bench = booking
     write, reference = write_of(bench)
     bench.close_books("2026-12-31")
     with pytest.raises(Rejected) as raised:
@@ -183,7 +194,8 @@ def test_a_closed_period_is_refused_in_business_terms_and_the_draft_goes_on_when
     assert [memo["state"] for memo in bench.memos(reference)] == ["posted"]
 
 
-def test_a_memo_that_the_erp_makes_otherwise_is_never_posted(bench: Bench) -> None:
+def test_a_memo_that_the_erp_makes_otherwise_is_never_posted(booking: Bench) -> None:
+    bench = booking
     write, reference = write_of(bench)
     bench.fault("recalculated", bench.calls["memo"])
     with pytest.raises(Rejected) as raised:
@@ -196,7 +208,8 @@ def test_a_memo_that_the_erp_makes_otherwise_is_never_posted(bench: Bench) -> No
 
 
 @pytest.mark.scenario("CRN-09")
-def test_another_currency_than_the_orders_is_refused_before_anything_is_made(bench: Bench) -> None:
+def test_another_currency_than_the_orders_is_refused_before_anything_is_made(booking: Bench) -> None:
+    bench = booking
     order, ref = sold(bench)
     _, other = sold(bench, market_id=3, country="SE")
     draft = bench.erp.compose_memo(refund_of(bench, order, pieces={SHIRT: 1}), order, other, bench.mapping)
@@ -208,14 +221,16 @@ def test_another_currency_than_the_orders_is_refused_before_anything_is_made(ben
 
 
 @pytest.mark.scenario("CRN-04")
-def test_every_refund_of_an_order_has_a_memo_of_its_own(bench: Bench) -> None:
+def test_every_refund_of_an_order_has_a_memo_of_its_own(booking: Bench) -> None:
+    bench = booking
     order, ref = sold(bench)
     for number in ("81", "82", "83"):
         booked(bench, refund_of(bench, order, number, {SOCKS: 1}), order, ref)
 
 
 @pytest.mark.scenario("CRN-17")
-def test_memos_that_changed_are_listed_and_one_that_is_not_ours_has_no_reference(bench: Bench) -> None:
+def test_memos_that_changed_are_listed_and_one_that_is_not_ours_has_no_reference(booking: Bench) -> None:
+    bench = booking
     order, ref = sold(bench)
     since = bench.stage.clock.now() - timedelta(seconds=1)
     assert bench.erp.memos_since(since) == []  # an invoice is no memo
@@ -234,3 +249,33 @@ def test_memos_that_changed_are_listed_and_one_that_is_not_ours_has_no_reference
 def test_references_nobody_has_booked_stand_for_nothing(bench: Bench) -> None:
     wanted = [f"refund-{n}" for n in range(5000, 5250)]  # more than one page
     assert bench.erp.memos(wanted) == {reference: [] for reference in wanted}
+
+
+@pytest.mark.parametrize("home", [{}, {"market_id": 5, "country": "JP"}, {"market_id": 6, "country": "KW"}])
+def test_a_memo_that_a_person_keyed_under_our_reference_is_the_refund_in_every_part(
+    keyed_memos: Bench, home: dict[str, Any]
+) -> None:
+    bench = keyed_memos
+    order, ref = sold(bench, **home)
+    since = bench.stage.clock.now() - timedelta(seconds=1)
+    draft = bench.erp.compose_memo(refund_of(bench, order, "81", {SHIRT: 1, SOCKS: 2}), order, ref, bench.mapping)
+    assert bench.erp.memos([draft.reference]) == {draft.reference: []}
+    keyed = bench.stage.orderwise.credit(int(ref), {SHIRT: 1, SOCKS: 2}, draft.reference)
+    (memo,) = bench.erp.memos([draft.reference])[draft.reference]
+    assert (memo.ref, memo.life, dict(memo.components)) == (str(keyed), "posted", dict(draft.components))
+    bench.credit_by_hand(bench.erp.reference(order.number))
+    hints = bench.erp.memos_since(since)
+    assert [(hint.ref, hint.order_number) for hint in hints] == [(draft.reference, order.number), ("", order.number)]
+    assert hints[0].stamp == memo.stamp
+
+
+def test_a_memo_that_a_person_keyed_otherwise_differs_where_it_does(keyed_memos: Bench) -> None:
+    bench = keyed_memos
+    order, ref = sold(bench)
+    draft = bench.erp.compose_memo(refund_of(bench, order, "81", {SHIRT: 2}), order, ref, bench.mapping)
+    bench.stage.orderwise.credit(int(ref), {SHIRT: 1}, draft.reference, posted=False)
+    (memo,) = bench.erp.memos([draft.reference])[draft.reference]
+    assert memo.life == "draft"
+    assert {name for name, ours in draft.components.items() if memo.components[name] != ours} == {
+        f"line {SHIRT} quantity", f"line {SHIRT} net", "untaxed", "tax", "total",
+    }  # fmt: skip

@@ -6,11 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from erp_benches import Bench
+from erp_benches import Bench, return_of
 
-from integration.domain.money import Money
-from integration.domain.order import Key, Order
-from integration.domain.returns import InspectedLine, Receipt, Return, ReturnLine
+from integration.domain.order import Order
+from integration.domain.returns import InspectedLine, Receipt
 from integration.errors import Rejected, Unavailable, Unknown, Unmapped
 from integration.ports import Write
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
@@ -26,13 +25,6 @@ def shipped(bench: Bench, **terms: Any) -> tuple[Order, str]:
     return order, ref
 
 
-def return_of(order: Order, number: str, pieces: dict[str, int]) -> Return:
-    ids = {line.sku: line.id for line in order.lines}
-    lines = tuple(ReturnLine(f"{number}{n}", ids[sku], sku, q) for n, (sku, q) in enumerate(pieces.items(), 1))
-    key = Key("brand", "return", number)
-    return Return(key, order.number, lines, False, True, Money.zero(order.currency), order.placed_at)
-
-
 def announced(bench: Bench, order: Order, ref: str, pieces: dict[str, int], number: str = "31") -> Write:
     return bench.erp.open_return(return_of(order, number, pieces), ref, bench.mapping)
 
@@ -43,11 +35,12 @@ def receipts(bench: Bench, number: str = "31") -> Sequence[Receipt]:
 
 
 def returns_in_erp(bench: Bench, number: str = "31") -> list[dict[str, Any]]:
-    return bench.documents(bench.erp.return_reference(number))
+    return bench.announced(bench.erp.return_reference(number))
 
 
 @pytest.mark.scenario("RET-13")
-def test_a_return_is_announced_with_exactly_its_pieces_and_no_value(bench: Bench) -> None:
+def test_a_return_is_announced_with_exactly_its_pieces_and_no_value(announcing: Bench) -> None:
+    bench = announcing
     order, ref = shipped(bench)
     write = announced(bench, order, ref, {SOCKS: 2})
     assert write.find() == []
@@ -62,7 +55,8 @@ def test_a_return_is_announced_with_exactly_its_pieces_and_no_value(bench: Bench
 
 
 @pytest.mark.parametrize("fault", ["timeout-after", "drop-after", "error-after"])
-def test_a_time_out_after_the_announcement_is_unknown_and_the_return_is_found(bench: Bench, fault: str) -> None:
+def test_a_time_out_after_the_announcement_is_unknown_and_the_return_is_found(announcing: Bench, fault: str) -> None:
+    bench = announcing
     order, ref = shipped(bench)
     write = announced(bench, order, ref, {SHIRT: 1})
     bench.fault(fault, bench.calls["return"])
@@ -72,7 +66,8 @@ def test_a_time_out_after_the_announcement_is_unknown_and_the_return_is_found(be
     assert len(returns_in_erp(bench)) == 1
 
 
-def test_throttling_surely_announced_nothing(bench: Bench) -> None:
+def test_throttling_surely_announced_nothing(announcing: Bench) -> None:
+    bench = announcing
     order, ref = shipped(bench)
     bench.fault("throttled", bench.calls["return"], seconds=7)
     with pytest.raises(Unavailable):
@@ -80,7 +75,8 @@ def test_throttling_surely_announced_nothing(bench: Bench) -> None:
     assert returns_in_erp(bench) == []
 
 
-def test_more_than_was_shipped_is_refused_in_business_terms(bench: Bench) -> None:
+def test_more_than_was_shipped_is_refused_in_business_terms(announcing: Bench) -> None:
+    bench = announcing
     order, ref = shipped(bench)
     with pytest.raises(Rejected) as raised:
         announced(bench, order, ref, {SHIRT: 3}).send()
@@ -89,7 +85,8 @@ def test_more_than_was_shipped_is_refused_in_business_terms(bench: Bench) -> Non
     assert returns_in_erp(bench) == []
 
 
-def test_a_line_that_the_sales_order_does_not_have_is_refused_before_anything_is_sent(bench: Bench) -> None:
+def test_a_line_that_the_sales_order_does_not_have_is_refused_before_anything_is_sent(announcing: Bench) -> None:
+    bench = announcing
     order, ref = shipped(bench)
     document = return_of(order, "31", {SHIRT: 1})
     strange = replace(document, lines=(replace(document.lines[0], order_line="999999"),))
@@ -99,7 +96,8 @@ def test_a_line_that_the_sales_order_does_not_have_is_refused_before_anything_is
     assert returns_in_erp(bench) == []
 
 
-def test_two_returns_of_one_line_are_two_documents_and_never_more_than_was_sold(bench: Bench) -> None:
+def test_two_returns_of_one_line_are_two_documents_and_never_more_than_was_sold(announcing: Bench) -> None:
+    bench = announcing
     order, ref = shipped(bench)
     announced(bench, order, ref, {SOCKS: 2}, "31").send()
     announced(bench, order, ref, {SOCKS: 1}, "32").send()
@@ -111,7 +109,8 @@ def test_two_returns_of_one_line_are_two_documents_and_never_more_than_was_sold(
         announced(bench, order, ref, {SOCKS: 1}, "33").send()
 
 
-def test_a_line_posted_in_two_rows_can_be_returned_piece_by_piece(bench: Bench) -> None:
+def test_a_line_posted_in_two_rows_can_be_returned_piece_by_piece(announcing: Bench) -> None:
+    bench = announcing
     coarse = replace(bench.mapping, options={**bench.mapping.options, "unit_price_decimals": 0})
     order = bench.order(lines=[BasketLine(SOCKS, 7)], vouchers=[VoucherUse("STAFF333")])
     ref = bench.erp.order_write(bench.erp.compose(order, coarse)).send()
@@ -125,14 +124,14 @@ def test_a_line_posted_in_two_rows_can_be_returned_piece_by_piece(bench: Bench) 
 
 def test_received_is_not_inspected_and_inspected_says_what_became_of_every_piece(bench: Bench) -> None:
     order, ref = shipped(bench)
-    announced(bench, order, ref, {SHIRT: 2, SOCKS: 3}).send()
+    bench.announce(order, ref, {SHIRT: 2, SOCKS: 3}, "31")
     bench.stage.clock.sleep(86_400 * 3)
     arrived_at = bench.stage.clock.now()
     bench.receive(bench.erp.return_reference("31"))
     (receipt,) = receipts(bench)
     assert receipt.life == "received"
     assert set(receipt.lines) == {InspectedLine(SHIRT, 2), InspectedLine(SOCKS, 3)}
-    assert receipt.received_at == arrived_at
+    assert receipt.received_at == (arrived_at if bench.tells_arrival else None)
     bench.stage.clock.sleep(3600)
     bench.inspect(bench.erp.return_reference("31"), {SHIRT: "quarantine", SOCKS: {"restock": 2, "scrap": 1}})
     (after,) = receipts(bench)
@@ -142,13 +141,13 @@ def test_received_is_not_inspected_and_inspected_says_what_became_of_every_piece
         InspectedLine(SOCKS, 2, "restock"),
         InspectedLine(SOCKS, 1, "scrap"),
     }
-    assert after.received_at == arrived_at
+    assert after.received_at == receipt.received_at
     assert after.stamp != receipt.stamp
 
 
 def test_what_did_not_arrive_stays_expected(bench: Bench) -> None:
     order, ref = shipped(bench)
-    announced(bench, order, ref, {SOCKS: 3}).send()
+    bench.announce(order, ref, {SOCKS: 3}, "31")
     bench.receive(bench.erp.return_reference("31"), "restock", {SOCKS: 1})
     found = sorted(receipts(bench), key=lambda receipt: receipt.life)
     assert [(receipt.life, receipt.lines) for receipt in found] == [
@@ -160,24 +159,26 @@ def test_what_did_not_arrive_stays_expected(bench: Bench) -> None:
 def test_a_tenant_whose_inspection_nobody_knows_tells_receipts_only(bench: Bench) -> None:
     blind = replace(bench.mapping, returns=replace(bench.mapping.returns, inspection="off"))
     order, ref = shipped(bench)
-    announced(bench, order, ref, {SOCKS: 1}).send()
+    bench.announce(order, ref, {SOCKS: 1}, "31")
     bench.receive(bench.erp.return_reference("31"), "restock")
     reference = bench.erp.return_reference("31")
     (receipt,) = bench.erp.receipts([reference], blind)[reference]
     assert (receipt.life, receipt.lines) == ("received", (InspectedLine(SOCKS, 1),))
 
 
-def test_goods_put_where_the_mapping_knows_no_disposition_name_the_missing_row(bench: Bench) -> None:
+def test_goods_put_where_the_mapping_knows_no_disposition_name_the_missing_row(announcing: Bench) -> None:
+    bench = announcing
     poor = replace(bench.mapping, returns=replace(bench.mapping.returns, dispositions={}))
     order, ref = shipped(bench)
-    announced(bench, order, ref, {SOCKS: 1}).send()
+    bench.announce(order, ref, {SOCKS: 1}, "31")
     bench.receive(bench.erp.return_reference("31"), "restock")
     with pytest.raises(Unmapped) as raised:
         bench.erp.receipts([bench.erp.return_reference("31")], poor)
     assert raised.value.type == "RETURN_DISPOSITION_UNMAPPED"
 
 
-def test_an_expected_return_can_be_withdrawn_once_however_often_it_is_asked(bench: Bench) -> None:
+def test_an_expected_return_can_be_withdrawn_once_however_often_it_is_asked(announcing: Bench) -> None:
+    bench = announcing
     order, ref = shipped(bench)
     made = announced(bench, order, ref, {SOCKS: 1}).send()
     cancel = bench.erp.cancel_return(bench.erp.return_reference("31"), made)
@@ -189,7 +190,7 @@ def test_an_expected_return_can_be_withdrawn_once_however_often_it_is_asked(benc
 
 def test_what_has_arrived_is_not_withdrawn(bench: Bench) -> None:
     order, ref = shipped(bench)
-    made = announced(bench, order, ref, {SOCKS: 1}).send()
+    made = bench.announce(order, ref, {SOCKS: 1}, "31")
     bench.receive(bench.erp.return_reference("31"))
     with pytest.raises(Rejected) as raised:
         bench.erp.cancel_return(bench.erp.return_reference("31"), made).send()
@@ -199,7 +200,7 @@ def test_what_has_arrived_is_not_withdrawn(bench: Bench) -> None:
 
 def test_receipts_that_changed_are_listed_by_our_reference(bench: Bench) -> None:
     order, ref = shipped(bench)
-    announced(bench, order, ref, {SOCKS: 1}).send()
+    bench.announce(order, ref, {SOCKS: 1}, "31")
     bench.stage.clock.sleep(60)
     since = bench.stage.clock.now()
     assert bench.erp.received_since(since - timedelta(days=1)) == []
@@ -217,3 +218,21 @@ def test_receipts_that_changed_are_listed_by_our_reference(bench: Bench) -> None
 def test_references_nobody_has_announced_stand_for_nothing(bench: Bench) -> None:
     wanted = [bench.erp.return_reference(str(n)) for n in range(5000, 5250)]  # more than one page
     assert bench.erp.receipts(wanted, bench.mapping) == {reference: [] for reference in wanted}
+
+
+def test_where_a_person_keys_returns_the_write_says_all_there_is_to_key_and_adopts_what_was_keyed(
+    keyed_returns: Bench,
+) -> None:
+    bench = keyed_returns
+    order, ref = shipped(bench)
+    write = announced(bench, order, ref, {SHIRT: 1, SOCKS: 2})
+    with pytest.raises(Rejected) as raised:
+        write.send()
+    assert raised.value.type == "RETURN_NOT_ANNOUNCED"
+    for word in ("return-31", ref, f"1 × {SHIRT}", f"2 × {SOCKS}"):
+        assert word in str(raised.value)
+    assert write.find() == []
+    keyed = bench.announce(order, ref, {SHIRT: 1, SOCKS: 2}, "31")
+    assert [write.send(), *write.find()] == [keyed, keyed]
+    (receipt,) = receipts(bench)
+    assert (receipt.life, set(receipt.lines)) == ("expected", {InspectedLine(SHIRT, 1), InspectedLine(SOCKS, 2)})

@@ -17,16 +17,18 @@ TEXT = (OWN / "fulfil.toml").read_text(encoding="utf-8")
 UK = 'markets."Europe / United Kingdom"'
 
 
-def test_the_packages_own_mapping_loads_and_serves_every_market_but_the_unmapped_one():
-    ((text, mapping),) = load(OWN).values()
-    assert text == TEXT
+def test_the_packages_own_mappings_load_and_serve_every_market_but_the_unmapped_one_each_once():
+    own = load(OWN)
+    assert own["fulfil"][0] == TEXT
+    mapping_of = {market: mapping for _, mapping in own.values() for market in mapping.markets}
     names = {
         f"{catalogue.STORES[m.store_id].name} / {m.name}": m
         for m in catalogue.MARKETS.values()
         if m.id != catalogue.UNMAPPED_MARKET
     }
-    assert set(mapping.markets) == set(names)
+    assert set(mapping_of) == set(names)
     for name, market in names.items():
+        mapping = mapping_of[name]
         found = mapping.market(name)
         assert (found.currency, found.countries) == (market.currency, market.countries)
         for option in catalogue.shipping_options_of(market.id):

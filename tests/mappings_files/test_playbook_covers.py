@@ -21,7 +21,6 @@ NOT_TYPES = {
     "ORDER_TYPES": "the name of a constant",
 }
 NOT_YET_RAISED = {
-    "ORDER_NOT_REPRESENTABLE": "no ERP adapter of today meets an amount that two unit prices cannot carry",
     "RATE_BUDGET_EXHAUSTED": "nothing opens it yet: a spent budget parks its jobs and shows on /metrics",
     "PII_LEAK_SUSPECT": "opened by hand after a canary was found where it must not be",
 }

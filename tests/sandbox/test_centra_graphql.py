@@ -223,8 +223,8 @@ def test_products_and_sizes_carry_sku_ean_and_stock(centra):
     size = found["productSizes"][0]
     assert size["SKU"] == "LS101NVS"
     stock = size["stockTotals"]
-    assert stock["physicalQuantity"] == 20_000
-    assert stock["availableQuantity"] == 20_000 - stock["allocatedQuantity"] - stock["demandQuantity"]
+    assert stock["physicalQuantity"] == 25_000
+    assert stock["availableQuantity"] == 25_000 - stock["allocatedQuantity"] - stock["demandQuantity"]
 
 
 def test_a_whole_amount_is_an_integer_and_yen_have_no_decimals(centra):

@@ -17,8 +17,8 @@ from sim.sim_invariants import PREFIX, Violation
 from sim.sim_scheduler import Scheduler
 
 from integration.sandbox.catalogue import (
-    CENTRA_WAREHOUSES,
     ERP_SKUS,
+    FULFIL_BUILDINGS,
     GOODS,
     UNMAPPED_MARKET,
     WAREHOUSE_OF_MARKET,
@@ -131,14 +131,14 @@ class Shelves:
         found: dict[Shelf, int] = {}
         for sku in self.watched:
             lying = stock.lying(stock.product(sku)["id"])
-            for house, place in CENTRA_WAREHOUSES.items():
+            for house, place in FULFIL_BUILDINGS.items():
                 storage = self.fulfil._records.rows["stock.location"][place.fulfil_id]["storage_location"]
                 found[house, sku] = round(lying[storage]) + gone[house, sku]
         return found
 
     def _gone(self) -> Counter[Shelf]:
         records, found = self.fulfil._records, Counter[Shelf]()
-        house_of = {place.fulfil_id: house for house, place in CENTRA_WAREHOUSES.items()}
+        house_of = {place.fulfil_id: house for house, place in FULFIL_BUILDINGS.items()}
         for shipment in records.rows["stock.shipment.out"].values():
             if shipment["state"] != "done" or not any(self._stands(sale) for sale in shipment["sales"]):
                 continue
@@ -185,7 +185,7 @@ class Shelves:
         beside = self._beside()
         for sku in wanted:
             product = stock.product(sku)
-            for house, place in CENTRA_WAREHOUSES.items():
+            for house, place in FULFIL_BUILDINGS.items():
                 figure = round(stock.level(product, [place.fulfil_id]).available)
                 due, shown = figure - unknown[house, sku], self._shown((house, sku))
                 least = max(0, due - beside[sku])

@@ -6,7 +6,7 @@ from random import Random
 
 from sim.sim_scheduler import Scheduler, SimClock
 
-from integration.sandbox.catalogue import CENTRA_WAREHOUSES, ERP_SKUS, FULFIL_WAREHOUSES, GOODS
+from integration.sandbox.catalogue import ERP_SKUS, FULFIL_BUILDINGS, FULFIL_WAREHOUSES, GOODS
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_customers import Customers
 from integration.sandbox.centra_orders import BasketLine
@@ -15,7 +15,7 @@ from integration.sandbox.generator import Timeline
 from integration.sandbox.warehouse import Habits, Warehouse
 
 PLAIN = tuple(sku for sku in ERP_SKUS if not GOODS[sku].is_bundle)
-SHELVES = tuple((house, sku) for house in CENTRA_WAREHOUSES for sku in PLAIN)
+SHELVES = tuple((house, sku) for house in FULFIL_BUILDINGS for sku in PLAIN)
 SCARCE = 3
 """SKUs of which there are a few pieces in every building; most baskets want one of them."""
 WANTED = 0.6

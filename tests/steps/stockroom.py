@@ -9,7 +9,7 @@ from steps.looking import run_feed
 
 from integration import stock
 from integration.domain.order import Key
-from integration.sandbox.catalogue import CENTRA_WAREHOUSES, UNKNOWN_SKUS
+from integration.sandbox.catalogue import FULFIL_BUILDINGS, UNKNOWN_SKUS
 from integration.store.tables import level, unit
 
 SKU = "LS101NVM"
@@ -105,4 +105,4 @@ def the_job(stage: Stage) -> Any:
 
 
 KEY = Key("brand", "stock", "fulfil")
-PLACES = {str(id): house for id, house in CENTRA_WAREHOUSES.items()}
+PLACES = {str(id): house for id, house in FULFIL_BUILDINGS.items()}

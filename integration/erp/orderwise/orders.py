@@ -1,0 +1,159 @@
+"""Sales orders in OrderWise.
+
+Whether `POST /sales/order` makes the order at once or queues it for its session's next run is unconfirmed, and nothing shows
+it to know a reference again. So an answer with an id is done, an answer without one is in doubt, and doubt is resolved by
+ORDER_BY_REF once the session must have run. No public call cancels an order: a person does, and ORDER_BY_REF shows it.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from integration import translation
+from integration.domain.money import Money
+from integration.domain.order import Order
+from integration.erp.orderwise import wire
+from integration.erp.orderwise.client import Refusal, Row, named
+from integration.erp.orderwise.tenant import Tenant, fingerprint, sku_of, stamp_of
+from integration.errors import Rejected, Unknown, Unmapped
+from integration.ports import CANCELLATION, SALES_ORDER, Booking, Draft, EffectClass, Standing, Write
+from mappings import Mapping as Mapped
+
+LANE = "orders"
+
+
+class Orders(Tenant):
+    """Everything of `ERP` that concerns sales orders and items."""
+
+    def items(self, skus: Collection[str]) -> Mapping[str, str | None]:
+        found: dict[str, str | None] = dict.fromkeys(skus)
+        for row in self.named("products", skus, lane=LANE, after=0, until=0):
+            sku = sku_of(row)
+            if row["kind"] == "variant" and sku in found and not row["discontinued"] and row["for_sale"]:
+                found[sku] = str(row["id"])
+        return found
+
+    def compose(self, order: Order, mapping: Mapped) -> Draft:
+        market = translation.market_of(order, mapping)
+        found = translation.priced(order, mapping)
+        reference = self.reference(order.number)
+        request = wire.order_request(reference, found, market, mapping, self.profile)
+        body = {"session": market.channel, "file": mapping.file, "order": request}
+        return Draft(
+            reference=reference,
+            request=body,
+            fingerprint=fingerprint(body),
+            components=wire.our_components(market.channel, request, order.currency, self.profile),
+            carried=translation.carried(found),
+        )
+
+    def order_write(self, draft: Draft) -> Write:
+        return Write(
+            name=SALES_ORDER,
+            effect_class=EffectClass.LOOK_UP,
+            reference=draft.reference,
+            fingerprint=draft.fingerprint,
+            send=lambda: self._create(draft),
+            find=lambda: [str(row["order_id"]) for row in self._heads([draft.reference])],
+            wait=self.profile.queue,
+            takes=self.takes(1),
+        )
+
+    def _create(self, draft: Draft) -> str:
+        request: Any = draft.request["order"]
+        try:
+            answer = self.post_order(int(str(draft.request["session"])), request)
+        except Refusal as refused:
+            if re.search(r"duplicate|already (exists|imported|used)", refused.words, re.IGNORECASE):
+                raise Unknown("OrderWise says our order exists already") from refused
+            raise wire.refusal(refused.words, request, str(draft.request["file"])) from refused
+        told = named(answer, "ecommerceordernumber")
+        if told and told != draft.reference:
+            raise Unknown(f"OrderWise answered {draft.reference} with an order of another reference")
+        ref = named(answer, "orderid", "id")
+        if not ref.isdigit():
+            raise Unknown("OrderWise took the order and names no id: it may wait for the next run of its session")
+        return ref
+
+    def post_order(self, session: int, request: Mapping[str, Any], *, lane: str = LANE) -> Row:
+        path = self.profile.order_path.replace("{session}", str(session))
+        return self.client.post(path, wire.plain(dict(request)), lane=lane)
+
+    def cancel_write(self, reference: str, ref: str) -> Write:
+        return Write(
+            name=CANCELLATION,
+            effect_class=EffectClass.UNIQUE_KEY,
+            reference=reference,
+            fingerprint=f"cancel {ref}",
+            send=lambda: self._cancelled(reference, ref),
+            find=lambda: [ref] if self._life(reference, ref) == "cancelled" else [],
+            wait=timedelta(0),
+            takes=self.takes(1),
+        )
+
+    def _cancelled(self, reference: str, ref: str) -> str:
+        if self._life(reference, ref) == "cancelled":
+            return ref
+        message = (
+            "cancelled in Centra; OrderWise has no call for it: cancel the sales order there by hand, or take it back as a "
+            "return if it has left"
+        )
+        raise Rejected("ORDER_CANCEL_TOO_LATE", "orderwise:cancelled by hand", message)
+
+    def _life(self, reference: str, ref: str) -> str:
+        rows = [row for row in self._heads([reference]) if str(row["order_id"]) == ref]
+        return self._lived(rows[0])[0] if rows else ""
+
+    def _heads(self, references: Collection[str]) -> list[Row]:
+        rows = self.named("order_by_ref", references, lane=LANE)
+        return [row for row in rows if row["kind"] == "order" and row["reference"] in references]
+
+    def standing(self, references: Collection[str]) -> Mapping[str, Sequence[Standing]]:
+        found: dict[str, list[Standing]] = {reference: [] for reference in references}
+        orders: dict[int, list[Row]] = {}
+        for row in self.named("order_by_ref", references, lane=LANE):
+            orders.setdefault(row["order_id"], []).append(row)
+        for _, rows in sorted(orders.items()):
+            head = next((row for row in rows if row["kind"] == "order"), None)
+            if head is not None and head["reference"] in found:
+                components = wire.their_components(rows, self.profile) if len(rows) > 1 else {}
+                found[head["reference"]].append(self._standing(head, components))
+        return found
+
+    def _standing(self, head: Row, components: Mapping[str, Any]) -> Standing:
+        life, refusal = self._lived(head)
+        return Standing(
+            ref=str(head["order_id"]),
+            reference=str(head["reference"]),
+            number=str(head["number"] or ""),
+            life=life,
+            components=components,
+            stamp=f"{head['changed_at']} {stamp_of([head['status'], head['gross'], head['on_hold']])[:8]}",
+            problem="it is on hold in OrderWise" if head["on_hold"] and life == "draft" else "",
+            refusal=refusal,
+        )
+
+    def _lived(self, head: Row) -> tuple[str, Rejected | None]:
+        """Our word for a status text; an unknown text is a draft that nobody may judge yet."""
+        status = str(head["status"] or "")
+        life = self.profile.statuses.get(status)
+        if life is None:
+            return "draft", Unmapped(
+                "ORDER_STATUS_UNMAPPED", file=self.profile.file, table="tenant.statuses", key=status
+            )
+        return "draft" if head["on_hold"] and life == "processing" else life, None
+
+    def bookings(self, references: Collection[str]) -> Mapping[str, Sequence[Booking]]:
+        found: dict[str, list[Booking]] = {reference: [] for reference in references}
+        for row in self.named("order_by_ref", references, lane="finance"):
+            if row["kind"] == "order" and row["reference"] in found:
+                total = Money.of(row["gross"], str(row["currency"]))
+                life = self._lived(row)[0]
+                booking = Booking(str(row["order_id"]), str(row["number"] or ""), life, total)
+                found[row["reference"]].append(booking)
+        return found
+
+    def changed_since(self, since: datetime) -> Sequence[Standing]:
+        rows = self.changed("order_status", since, lane="finance")
+        return [self._standing(row, {}) for row in rows if self.number_of(str(row["reference"] or ""))]

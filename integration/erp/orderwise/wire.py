@@ -1,0 +1,335 @@
+"""Our order as `POST /sales/order` wants it, and a sales order as components.
+
+Seen at two integrators: `customer`, `orderHeader`, `customerDeliveryAddress`, `orderLines` and their commonest fields. Every
+other name is the XML import's in camelCase and unconfirmed; all of them stand in this file alone. Amounts of a line are per
+unit, with four decimals. The header's totals are the sums of the very parts that are sent: where they differ, OrderWise was
+seen to book a discount of its own. Tax codes are always sent, the delivery's too, so that no fall-back of the session is used;
+OrderWise is never asked to price a line.
+
+A line's `itemNumber` is the storefront's line id, because that is how a delivery names its lines again. Unconfirmed that
+OrderWise keeps it; where it does not, every order's proof says so.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from integration.domain.money import Money, MoneyError, digits, exponent, tax_rate, unit_prices
+from integration.domain.order import Address, Order
+from integration.domain.pricing import Part, PricedOrder
+from integration.domain.proof import Value
+from integration.erp.orderwise.client import Row
+from integration.erp.orderwise.profile import Profile
+from integration.erp.orderwise.tenant import local, sku_of
+from integration.errors import Rejected
+from mappings import Mapping as Mapped
+from mappings import Market
+
+ORDER, CREDIT = 1, 4
+"""System order types (one source)."""
+
+MORE_ROWS = 100_000_000
+"""A line that needs several rows has further ones under its id plus this, times the row."""
+
+
+def order_request(reference: str, found: PricedOrder, market: Market, mapping: Mapped, profile: Profile) -> Row:
+    """The body of the call. Money is Decimal: it becomes numbers when it is sent. Raises `Unmapped`, `Rejected`."""
+    order = found.order
+    lines = [row for part in found.lines for row in _lines(part, order, market, mapping)]
+    charge = charge_tax(order.ship_to.country, mapping)
+    nothing = Money.zero(order.currency)
+    net, tax = (found.shipping.net, found.shipping.tax) if found.shipping else (nothing, nothing)
+    method = id_of(mapping.carrier(order.market, order.shipping_option), "ORDER_SHIPPING_UNMAPPED", "carriers", mapping)
+    header: Row = {
+        "systemOrderType": ORDER,
+        "eCommerceOrderNumber": reference,
+        "customerOrderRef": f"#{order.number}",
+        "orderDate": local(order.placed_at, profile.zone),
+        "deliveryMethodId": method,
+        "pricesAsNet": profile.prices_as_net,
+        "orderNet": found.untaxed.decimal,
+        "orderTax": found.tax.decimal,
+        "orderGross": found.total.decimal,
+        "deliveryNet": net.decimal,
+        "deliveryTax": tax.decimal,
+        "deliveryGross": (net + tax).decimal,
+        "deliveryTaxCodeId": charge,
+    }
+    if order.currency in profile.currencies:
+        header["currencyId"] = profile.currencies[order.currency]
+    return {
+        "customer": {"id": profile.customer},
+        "orderHeader": header,
+        "customerDeliveryAddress": _address("delivery", order.ship_to, order, profile) | {"deliveryMethodId": method},
+        "customerInvoiceAddress": _address("invoice", order.bill_to, order, profile),
+        "orderLines": lines,
+        "dissurs": [_handling(found.handling, charge, profile)] if found.handling else [],
+        "payments": _payments(found, mapping) if profile.send_payments else [],
+    }
+
+
+def id_of(word: str, type: str, table: str, mapping: Mapped) -> int:
+    """An OrderWise id out of the mapping, where ids are text."""
+    if not (word.isascii() and word.isdigit()):
+        message = f"{word!r} is no id of OrderWise: [{table}] of {mapping.file} needs its number"
+        raise Rejected(type, f"{mapping.file}:[{table}] {word}", message)
+    return int(word)
+
+
+def tax_id(country: str, percent: Decimal, mapping: Mapped) -> int:
+    return id_of(mapping.tax_name(country, percent), "ORDER_TAX_UNMAPPED", f"taxes.{country}", mapping)
+
+
+def charge_tax(country: str, mapping: Mapped) -> int:
+    """The tax rate on delivery and handling: sent even when delivery is free."""
+    return tax_id(country, mapping.charge_percent(country), mapping)
+
+
+def not_representable(what: str, why: str) -> Rejected:
+    return Rejected("ORDER_NOT_REPRESENTABLE", f"orderwise:{what}", f"OrderWise cannot hold it exactly: {why}")
+
+
+def _lines(part: Part, order: Order, market: Market, mapping: Mapped) -> Iterator[Row]:
+    decimals = min(4, int(str(mapping.options["unit_price_decimals"])))
+    for place, (quantity, net, gross) in enumerate(unit_rows(part.net, part.net + part.tax, part.quantity, decimals)):
+        yield {
+            "itemNumber": item_number(part.id, place),
+            "variantCode": part.sku,
+            "quantity": quantity,
+            "itemNet": net,
+            "itemGross": gross,
+            "taxRateId": tax_id(order.ship_to.country, digits(part.tax_percent), mapping),
+            "stockLocationId": market.warehouse,
+        }
+
+
+def unit_rows(net: Money, gross: Money, quantity: int, decimals: int) -> list[tuple[int, Decimal, Decimal]]:
+    """(pieces, net price, gross price) rows that give both amounts exactly: one where prices of so many decimals do, else
+    a few at whole minor units.
+    """
+    try:
+        nets, grosses = (unit_prices(amount, quantity, decimals) for amount in (net, gross))
+        if len(nets) > 1 or len(grosses) > 1:
+            nets, grosses = (unit_prices(amount, quantity, exponent(net.currency)) for amount in (net, gross))
+    except MoneyError as error:
+        raise not_representable("unit price", str(error)) from error
+    rows: list[tuple[int, Decimal, Decimal]] = []
+    left = [list(nets), list(grosses)]
+    while left[0] and left[1]:
+        pieces = min(left[0][0][0], left[1][0][0])
+        rows.append((pieces, left[0][0][1], left[1][0][1]))
+        for side in left:
+            have, price = side.pop(0)
+            if have > pieces:
+                side.insert(0, (have - pieces, price))
+    return rows
+
+
+def item_number(line: str, place: int) -> int:
+    """`itemNumber` of a row of a storefront line."""
+    if not (line.isascii() and line.isdigit() and 0 < int(line) < MORE_ROWS and place < 20):
+        raise not_representable("itemNumber", f"line id {line} does not fit its item number")
+    return int(line) + place * MORE_ROWS
+
+
+def line_of(item: object) -> tuple[str, int]:
+    """The storefront line of an item number, and which of its rows it is."""
+    place, line = divmod(int(str(item or 0)), MORE_ROWS)
+    return str(line), place
+
+
+def _handling(part: Part, tax: int, profile: Profile) -> Row:
+    """A surcharge, which OrderWise taxes by its rate: refused where that is another tax than the storefront's."""
+    expected = part.net.share(Fraction(tax_rate(part.tax_percent)))
+    if expected != part.tax:
+        raise not_representable("handling", f"{part.net} of handling is taxed {part.tax}, its rate gives {expected}")
+    return {
+        "description": profile.handling,
+        "price": part.net.decimal,
+        "taxRateId": tax,
+        "discount": False,
+        "grossDiscount": False,
+    }
+
+
+def _payments(found: PricedOrder, mapping: Mapped) -> list[Row]:
+    """Tenders, and what the provider authorised or captured, as the mapping's `payments` option says."""
+    order = found.order
+    kind = {"authorised": "AUTH", "captured": "CAPTURE"}.get(str(mapping.options["payments"]))
+    paid = [(t.amount, mapping.tender(t.type)) for t in found.tenders]
+    paid += [(p.amount, mapping.tender(order.payment_method)) for p in order.payments if p.kind == kind and p.settled]
+    return [
+        {"paymentMethodId": id_of(word, "ORDER_PAYMENT_UNMAPPED", "tenders", mapping), "amount": amount.decimal}
+        for amount, word in paid
+    ]
+
+
+def _address(role: str, place: Address, order: Order, profile: Profile) -> Row:
+    name = place.name or place.company or order.ship_to.name or order.ship_to.company or "Guest"
+    return {
+        f"{role}Name": place.company or name,
+        "contactName": name,
+        "address1": place.line1,
+        "address2": place.line2,
+        "address3": "",
+        "town": place.city,
+        "county": place.state,
+        "country": profile.countries.get(place.country, place.country),
+        "countryCode": place.country,
+        "postcode": place.postcode,
+        "telephone": place.phone,
+        "email": place.email or order.customer_email,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Decimal as JSON numbers: the shortest form of a double gives four decimals back exactly."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+# ------------------------------------------------------------------------------------------------------- components
+
+
+def our_components(session: int, request: Mapping[str, Any], currency: str, profile: Profile) -> dict[str, Value]:
+    """What the read-back must show, of the very request that is sent."""
+    header = request["orderHeader"]
+    found = _head(session, currency, header["deliveryMethodId"])
+    for row in request["orderLines"]:
+        about = (row["itemNumber"], row["variantCode"], row["quantity"], row["taxRateId"], row["stockLocationId"])
+        found |= _line(*about, row["itemNet"], row["itemGross"], currency)
+    found |= _delivery(header["deliveryNet"], header["deliveryTax"], header["deliveryTaxCodeId"], currency)
+    for row in request["dissurs"]:
+        found |= _dissur(
+            found, row["description"], row["price"], row["taxRateId"], row["discount"], row["grossDiscount"],
+            currency, profile,
+        )  # fmt: skip
+    for row in request["payments"]:
+        found |= _payment(found, row["paymentMethodId"], row["amount"], currency)
+    return found | _totals(header["orderNet"], header["orderTax"], header["orderGross"], currency)
+
+
+def their_components(rows: Sequence[Row], profile: Profile) -> dict[str, Value]:
+    """The same of the rows of one order in ORDER_BY_REF; what OrderWise added itself is there too."""
+    head = next(row for row in rows if row["kind"] == "order")
+    currency = str(head["currency"])
+    found = _head(int(head["session"] or 0), currency, head["method"])
+    for row in rows:
+        kind = row["kind"]
+        if kind == "line":
+            about = (row["item"], sku_of(row), row["quantity"], row["tax_code"], row["location"])
+            found |= _line(*about, row["net"], row["gross"], currency)
+        elif kind == "delivery":
+            found |= _delivery(row["net"] or 0, row["tax"] or 0, row["tax_code"], currency)
+        elif kind == "dissur":
+            flags = (bool(row["is_discount"]), bool(row["is_gross"]))
+            found |= _dissur(found, row["description"], row["net"], row["tax_code"], *flags, currency, profile)
+        elif kind == "payment":
+            found |= _payment(found, row["method"], row["gross"], currency)
+    return found | _totals(head["net"], head["tax"], head["gross"], currency)
+
+
+def _head(session: int, currency: str, method: object) -> dict[str, Value]:
+    return {"session": session, "currency": currency, "delivery method": _text(method)}
+
+
+def _line(
+    item: object, sku: str, quantity: object, tax: object, location: object, net: object, gross: object, currency: str
+) -> dict[str, Value]:
+    line, place = line_of(item)
+    name = f"line {line}/{place + 1}" if place else f"line {line}"
+    pieces = digits(quantity)
+    amount, with_tax = (Money.of(digits(each) * pieces, currency) for each in (net, gross))
+    return {
+        f"{name} sku": sku,
+        f"{name} quantity": int(pieces) if pieces == pieces.to_integral_value() else str(pieces),
+        f"{name} net": amount,
+        f"{name} tax": with_tax - amount,
+        f"{name} tax rate": _text(tax),
+        f"{name} location": _text(location),
+    }
+
+
+def _delivery(net: object, tax: object, code: object, currency: str) -> dict[str, Value]:
+    return {
+        "shipping net": Money.of(net, currency),
+        "shipping tax": Money.of(tax, currency),
+        "shipping tax rate": _text(code),
+    }
+
+
+def _dissur(
+    found: Mapping[str, Value],
+    description: object,
+    price: object,
+    tax: object,
+    discount: bool,
+    gross: bool,
+    currency: str,
+    profile: Profile,
+) -> dict[str, Value]:
+    """A surcharge or discount by its name; one that comes twice is two."""
+    ours = str(description) == profile.handling and not discount
+    name = "handling" if ours else f"{'discount' if discount else 'surcharge'} {description}"
+    while f"{name} amount" in found:
+        name += " again"
+    words: dict[str, Value] = {f"{name} amount": Money.of(price, currency), f"{name} tax rate": _text(tax)}
+    return words | ({f"{name} includes": "tax"} if gross else {})
+
+
+def _payment(found: Mapping[str, Value], method: object, amount: object, currency: str) -> dict[str, Value]:
+    """What was paid by a method, together."""
+    name = f"payment by method {_text(method)}"
+    before = found.get(name)
+    paid = Money.of(amount, currency)
+    return {name: before + paid if isinstance(before, Money) else paid}
+
+
+def _totals(net: object, tax: object, gross: object, currency: str) -> dict[str, Value]:
+    return {name: Money.of(v, currency) for name, v in (("untaxed", net), ("tax", tax), ("total", gross))}
+
+
+def _text(id: object) -> str:
+    return "" if id is None else str(id)
+
+
+# --------------------------------------------------------------------------------------------------------- refusals
+
+
+def refusal(words: str, request: Mapping[str, Any], mapping_file: str) -> Rejected:
+    """A refusal of an order as a business type; OrderWise's own words go along as evidence.
+
+    No wording of OrderWise is known: what we sent is looked for in it, so that no personal data reaches a title.
+    """
+    header = request["orderHeader"]
+    for row in request["orderLines"]:
+        sku = str(row["variantCode"])
+        if _names(words, sku, "sku|product|item|variant|code"):
+            # Not the SKU alone: an item that is there and refused must not release itself by being found.
+            return Rejected(
+                "ORDER_UNKNOWN_SKU", f"{sku} refused", f"OrderWise does not accept SKU {sku}", evidence=words
+            )
+        if _names(words, str(row["taxRateId"]), "tax|vat"):
+            key = f"{mapping_file}:[taxes] {row['taxRateId']}"
+            message = f"OrderWise has no tax rate {row['taxRateId']}"
+            return Rejected("ORDER_TAX_UNMAPPED", key, message, evidence=words)
+    if _names(words, str(header["deliveryMethodId"]), "delivery method"):
+        key = f"{mapping_file}:[carriers] {header['deliveryMethodId']}"
+        message = f"OrderWise has no delivery method {header['deliveryMethodId']}"
+        return Rejected("ORDER_SHIPPING_UNMAPPED", key, message, evidence=words)
+    if re.search(r"\bsession\b", words, re.IGNORECASE):
+        message = "OrderWise does not take orders for this e-commerce session"
+        return Rejected("ORDER_MARKET_UNMAPPED", f"{mapping_file}:[markets] session", message, evidence=words)
+    message = "OrderWise refused the order; its words are attached"
+    return Rejected("ORDER_REJECTED_BY_ERP", "orderwise:sales order", message, evidence=words)
+
+
+def _names(words: str, code: str, subjects: str) -> bool:
+    """Whether a message about one of the subjects names a code, whole."""
+    whole = re.search(rf"(?<![\w-]){re.escape(code)}(?![\w-])", words)
+    return whole is not None and re.search(subjects, words, re.IGNORECASE) is not None

@@ -34,7 +34,7 @@ from integration.sandbox.fulfil_states import States
 from integration.sandbox.fulfil_stock import Stock
 from integration.sandbox.fulfil_switches import FulfilSwitches
 from integration.sandbox.fulfil_webhooks import Deliver, Webhooks, post
-from integration.sandbox.fulfil_wire import HTML_TYPE, REASONS, Reply, http_error, parsed
+from integration.sandbox.fulfil_wire import HTML_TYPE, REASONS, Refused, Reply, http_error, parsed
 
 __all__ = ["TOKEN", "Fulfil", "FulfilSwitches"]
 
@@ -45,6 +45,9 @@ class Fulfil:
     """One tenant. `seed` decides what the fault "recalculated" changes and the secrets of webhooks; everything else is
     exact. Every public method takes the lock; webhooks go out through `deliver`.
     """
+
+    refusals = (Refused, ValueError)
+    """What is raised by an act of the floor that cannot be done."""
 
     def __init__(
         self, clock: Clock, switches: FulfilSwitches | None = None, seed: int = 0, deliver: Deliver = post

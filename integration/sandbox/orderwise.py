@@ -54,6 +54,9 @@ class OrderWise:
     that of the switch at the start.
     """
 
+    refusals = (ValueError,)
+    """What is raised by an act of the floor that cannot be done."""
+
     def __init__(self, clock: Clock, switches: OrderWiseSwitches | None = None, seed: int = 0) -> None:
         self.switches = switches or OrderWiseSwitches()
         self.faults = Faults(ORDERWISE_FAULTS | SESSION_FAULTS)

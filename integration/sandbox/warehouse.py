@@ -15,16 +15,21 @@ from typing import Any, Protocol
 
 from integration.sandbox import catalogue
 from integration.sandbox.clock import Clock
-from integration.sandbox.fulfil_return_shipments import DISPOSITIONS, Disposition
-from integration.sandbox.fulfil_wire import Refused
 
 Row = dict[str, Any]
+Disposition = str | Mapping[str, float]
+"""One of `DISPOSITIONS`, or pieces by these words."""
+DISPOSITIONS = ("restock", "quarantine", "scrap")
 Span = tuple[float, float]
 """Seconds, from and to, before `speed`."""
 
 
 class Tenant(Protocol):
-    """What a warehouse asks of the ERP it works in. What cannot be done is a `ValueError` or a refusal."""
+    """What a warehouse asks of the ERP it works in."""
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What is raised by an act that cannot be done."""
 
     @property
     def places(self) -> list[int]:
@@ -119,7 +124,7 @@ class Warehouse:
         del self._due[key]
         try:
             done.append(work())
-        except (Refused, ValueError):
+        except self._tenant.refusals:
             done.append(f"{act} {id}: not any more")  # somebody cancelled it while we looked
 
     def _ship(self, shipment: Row) -> str:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from integration.sandbox import serve
 from integration.sandbox.clock import HandClock
 from integration.sandbox.orderwise import OrderWise
 from integration.sandbox.orderwise_web_service import Paths
@@ -248,6 +249,15 @@ def test_a_session_runs_over_real_sockets(orderwise, real_shop):
     done = orderwise.run_session(address)
     assert (done.imported, shop.posted("_success")) == (["1"], ["1"])
     assert done.replies["stock"] == [("Log", "Posted 1 items")]
+
+
+def test_the_command_can_let_a_session_call_a_shop(clock, real_shop):
+    address, shop = real_shop
+    asked = serve._arguments(["--shop", "22", address, "orderwise:secret"])
+    orderwise = serve.prepare_orderwise(asked, clock)
+    clock.pass_time(0)
+    assert [each["session"] for each in orderwise.books()["orders"]] == [22]
+    assert shop.headers[0]["Authorization"].startswith("Basic ")
 
 
 def test_a_shop_that_is_away_is_no_crash(orderwise):

@@ -1,6 +1,6 @@
 """The gate before every remote system: its quotas, spent by lane precedence, and its breaker. Both live in SQL.
 
-Quotas are kept as a sliding sum over twentieths of their window, so that no window of the remote's own, wherever it begins,
+Quotas are kept as a sliding sum over sixtieths of their window, so that no window of the remote's own, wherever it begins,
 sees more than it allows. A lower lane is refused while the reserve of the higher ones is at stake.
 """
 
@@ -23,7 +23,7 @@ KEPT_IN_PEAK = {"orders": 0.0, "shipments": 0.1, "returns": 0.3, "stock": 0.3, "
 OTHERS = "others"
 """The lane under which the spending of other integrations stands, as the remote itself counts it."""
 
-PARTS = 20
+PARTS = 60
 LOOK_AGAIN = timedelta(milliseconds=500)
 """How long a gate without quotas that was found passable is believed so."""
 OUTAGE_TYPES = ("CONNECTION_DOWN", "CONNECTION_AUTH")
@@ -58,6 +58,14 @@ class Terms:
     probe_takes: timedelta = timedelta(seconds=20)
     throttle_default: timedelta = timedelta(seconds=5)
     throttle_most: timedelta = timedelta(hours=1)
+    slow: timedelta | None = None
+    """An answer that took longer makes its system slow: one call at a time, so that it holds one worker and not all.
+    `None` where nobody else needs the workers.
+    """
+    slow_for: timedelta = timedelta(minutes=2)
+    call_takes: timedelta = timedelta(seconds=60)
+    """The longest that a call to a slow system holds its turn; a worker that died gives it back by then."""
+    ask_turn: timedelta = timedelta(seconds=5)
 
 
 class Gate:
@@ -70,6 +78,7 @@ class Gate:
         self.terms = terms or Terms()
         self._ill = True  # unknown at start: the first success clears what an earlier process left open
         self._seen_open_until: datetime | None = None
+        self._has_turn = False
 
     def enter(self, lane: str, costs: Mapping[str, int]) -> None:
         """Spend `costs` (measure to units) or raise `Unavailable` with the wait until it may be tried again."""
@@ -78,15 +87,46 @@ class Gate:
             if self._seen_open_until is not None and now < self._seen_open_until and not self._ill:
                 return
             with self.store.read() as tx:
+                row = spending.breaker_of(tx, self.system)
                 shut = self._shut(tx)
-            if shut is None:
+            if shut is None and (row is None or row.slow_until is None or row.slow_until <= now):
                 self._seen_open_until = now + LOOK_AGAIN
                 return
         with self.store.write("budget", durable=False) as tx:
             shut = self._shut(tx)
             if shut is not None and not spending.take_probe(tx, self.system, self.terms.probe_takes):
                 raise shut
+            self._take_turn(tx)
             self._spend(tx, lane, [(q, costs[q.measure]) for q in self.quotas if costs.get(q.measure)])
+
+    def is_slow(self) -> bool:
+        """Whether the system answers late now: what can be left out, should."""
+        with self.store.read() as tx:
+            row = spending.breaker_of(tx, self.system)
+            return row is not None and row.slow_until is not None and row.slow_until > tx.now
+
+    def _take_turn(self, tx: Transaction) -> None:
+        """Of a slow system only one call at a time is asked, by all processes together."""
+        row = spending.breaker_of(tx, self.system)
+        if row is None or row.slow_until is None or row.slow_until <= tx.now:
+            return
+        if not spending.take_turn(tx, self.system, self.terms.call_takes):
+            raise Unavailable(
+                f"{self.system} answers slowly: one call at a time until it is faster",
+                retry_after=self.terms.ask_turn,
+                system=self.system,
+            )
+        self._has_turn = True
+
+    def took(self, seconds: float) -> None:
+        """How long an exchange took, whatever came of it. Gives back the turn that a slow system's call had."""
+        slow = self.terms.slow is not None and seconds > self.terms.slow.total_seconds()
+        if not slow and not self._has_turn:
+            return
+        with self.store.write("breaker") as tx:
+            spending.note_pace(tx, self.system, tx.now + self.terms.slow_for if slow else None)
+        self._has_turn = False
+        self._seen_open_until = None
 
     def _shut(self, tx: Transaction) -> Unavailable | None:
         """Why no call may be made now, if so. An open breaker past its time lets one probe through: see `enter`."""
@@ -180,6 +220,9 @@ class Bystander(Gate):
 
     def enter(self, lane: str, costs: Mapping[str, int]) -> None:
         """Let everybody pass."""
+
+    def took(self, seconds: float) -> None:
+        """Not ours to say."""
 
     def succeeded(self) -> None:
         """Not ours to say."""

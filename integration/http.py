@@ -208,7 +208,8 @@ class Http:
         content = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         typed = {} if content is None else {"Content-Type": "application/json"}
         self.point("http.before-send")
-        deadline = time.monotonic() + self.timeouts.total
+        began = time.monotonic()
+        deadline = began + self.timeouts.total
         try:
             response = self.session.request(
                 method,
@@ -230,6 +231,8 @@ class Http:
             raise self._no_answer(writes, "the connection was cut", error) from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, _Overlong) as error:
             raise self._no_answer(writes, f"no complete answer ({error.__class__.__name__})", error) from error
+        finally:
+            self.gate.took(time.monotonic() - began)
         self.point("http.after-receive")
         if status == 401 and may_expire:
             raise Refused(status, None, "")

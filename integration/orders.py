@@ -134,8 +134,11 @@ def look_up_items(page: Sequence[Job], found: Mapping[str, Fetched], world: Worl
             connection = job.values.get("connection") or job.row.connection
             wanted.setdefault(connection, set()).update(line.sku for line in fetched.order.lines)
     for connection, skus in sorted(wanted.items()):
+        erp = world.erp(connection)
+        if world.gates[connection].is_slow():
+            continue  # the page holds other connections' orders, too: they must not wait for this one
         with contextlib.suppress(Unavailable):
-            items.known(world.store, world.erp(connection), skus)
+            items.known(world.store, erp, skus)
 
 
 def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:

@@ -30,6 +30,10 @@ PLANS: dict[str, Callable[[], tuple[Quota, ...]]] = {
 }
 
 
+SLOW = timedelta(seconds=5)
+"""An ERP that takes longer to answer is asked by one worker at a time, where there are others: they must not wait for it."""
+
+
 class Clock(Protocol):
     """Time, as everything below `tasks` sees it."""
 
@@ -114,13 +118,14 @@ class World:
     def _connect(self, connection: str) -> ERP:
         told = self.settings.erp(connection)
         with self.store.read() as tx:
-            version = reference.mapping_versions(tx)[connection]
-        mapping = self.mapping(connection, version)
+            versions = reference.mapping_versions(tx)
+        mapping = self.mapping(connection, versions[connection])
         module = importlib.import_module(mapping.adapter)
         quotas = (
             (Quota("requests", told.requests_per_second, timedelta(seconds=1)),) if told.requests_per_second else ()
         )
-        gate = self.gate(self.store, connection, quotas, Terms(open_for=self.settings.breaker_open))
+        terms = Terms(open_for=self.settings.breaker_open, slow=SLOW if len(versions) > 1 else None)
+        gate = self.gates[connection] = self.gate(self.store, connection, quotas, terms)
         erp: ERP = module.connect(connection, self.http(told.url, module.headers(told.token.reveal()), gate), mapping)
         return erp
 

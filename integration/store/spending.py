@@ -93,6 +93,20 @@ def take_probe(tx: Transaction, system: str, lasting: timedelta) -> bool:
     return taken.rowcount == 1
 
 
+def take_turn(tx: Transaction, system: str, lasting: timedelta) -> bool:
+    """Have the one call that is made to a slow system at a time; nobody else has it before it is given back."""
+    free = or_(breaker.c.turn_until.is_(None), breaker.c.turn_until <= tx.now)
+    taken = tx.execute(update(breaker).where(breaker.c.system == system, free).values(turn_until=tx.now + lasting))
+    return taken.rowcount == 1
+
+
+def note_pace(tx: Transaction, system: str, slow_until: datetime | None) -> None:
+    """A call is over: it is somebody else's turn. `slow_until` is how long the system is called slow, `None` for no longer."""
+    row = tx.insert(breaker).values(system=system, failures=0, slow_until=slow_until, turn_until=None)
+    values = {"slow_until": slow_until, "turn_until": None}
+    tx.execute(row.on_conflict_do_update(index_elements=["system"], set_=values))
+
+
 def recover(tx: Transaction, system: str) -> bool:
     """A call succeeded: forget failures. True when the breaker had been open."""
     row = breaker_of(tx, system)

@@ -323,6 +323,8 @@ breaker = Table(
     Column("closed_until", Instant, comment="no call before this instant: throttled or open"),
     Column("open_since", Instant),
     Column("why", String(32), nullable=False, server_default=""),
+    Column("slow_until", Instant, comment="it answers late: one call at a time until this instant"),
+    Column("turn_until", Instant, comment="whoever has that call has it until this instant at most"),
 )
 
 unit = Table(

@@ -246,3 +246,46 @@ def test_in_a_peak_finance_leaves_more_of_the_budget_to_the_higher_lanes(store, 
         passed.append(sum(may(gate, "finance") is None for _ in range(10)))
         assert sum(may(gate, "orders") is None for _ in range(10)) == 10 - passed[-1]
     assert passed == [5, 1]
+
+
+SLOW = Terms(slow=timedelta(seconds=5))
+
+
+def test_a_slow_system_holds_one_worker_at_a_time_until_it_is_fast_again(store):
+    first, second = Gate(store, "remote", terms=SLOW), Gate(store, "remote", terms=SLOW)
+    assert may(first) is None
+    first.took(20)
+    assert second.is_slow()
+    assert may(first) is None
+    refused = may(second)
+    assert refused is not None
+    assert "one call at a time" in str(refused)
+    assert refused.retry_after == SLOW.ask_turn
+    first.took(20)
+    assert may(second) is None, "it is another's turn"
+    assert may(first) is not None
+    second.took(0.1)
+    assert not first.is_slow()
+    assert [may(first), may(second), may(first)] == [None] * 3
+
+
+def test_whoever_died_in_a_slow_call_gives_its_turn_back_in_time(store, clock):
+    dead, alive = Gate(store, "remote", terms=SLOW), Gate(store, "remote", terms=SLOW)
+    dead.took(20)
+    assert may(dead) is None
+    assert may(alive) is not None
+    clock.sleep(SLOW.call_takes.total_seconds() + 1)
+    assert may(alive) is None
+
+
+def test_a_system_that_nobody_called_slow_for_a_while_is_called_by_all(store, clock):
+    gate, other = Gate(store, "remote", terms=SLOW), Gate(store, "remote", terms=SLOW)
+    gate.took(20)
+    clock.sleep(SLOW.slow_for.total_seconds() + 1)
+    assert [may(gate), may(other)] == [None, None]
+
+
+def test_where_nobody_else_needs_the_workers_a_slow_system_may_have_them_all(store):
+    gate, other = Gate(store, "remote"), Gate(store, "remote")
+    gate.took(20)
+    assert [may(gate), may(other), gate.is_slow()] == [None, None, False]

@@ -35,6 +35,18 @@ def upgrade() -> None:
         ),
         sa.Column("open_since", Instant(timezone=True), nullable=True),
         sa.Column("why", sa.String(length=32), server_default="", nullable=False),
+        sa.Column(
+            "slow_until",
+            Instant(timezone=True),
+            nullable=True,
+            comment="it answers late: one call at a time until this instant",
+        ),
+        sa.Column(
+            "turn_until",
+            Instant(timezone=True),
+            nullable=True,
+            comment="whoever has that call has it until this instant at most",
+        ),
         sa.PrimaryKeyConstraint("system", name=op.f("pk_breaker")),
     )
     op.create_table(

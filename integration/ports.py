@@ -12,6 +12,7 @@ from typing import Protocol
 from integration.domain.credit import Refund
 from integration.domain.money import Money
 from integration.domain.order import Discount, Order
+from integration.domain.product import Item
 from integration.domain.proof import Value
 from integration.domain.returns import Receipt, Return
 from integration.domain.shipment import Dispatch, ShownShipment
@@ -23,6 +24,8 @@ CANCELLATION = "cancellation"
 SHIPMENT, CAPTURE, COMPLETION = "shipment", "capture", "completion"
 EXPECTED_RETURN, RETURN_COMPLETION, RETURN_CANCELLATION = "expected return", "return completion", "return cancellation"
 CREDIT_MEMO = "credit memo"
+HOLD, NEW_ITEM, RELEASE = "hold", "new item", "release"
+STOP, DEACTIVATION, ARCHIVING = "stop", "deactivation", "archiving"
 """What writes are called in the ledger, whichever system they are made in."""
 
 
@@ -244,7 +247,22 @@ class StorefrontReturns(Protocol):
         """
 
 
-class Storefront(StorefrontStock, StorefrontShipments, StorefrontReturns, Protocol):
+class StorefrontProducts(Protocol):
+    """The storefront's catalogue. Methods raise `Unavailable`."""
+
+    def catalogue(self, page: int) -> tuple[Sequence[Item], bool]:
+        """One page (from 1) of all SKUs, bundles too, and whether there may be more."""
+
+    def offers(self, refs: Collection[str]) -> Mapping[str, Item]:
+        """Items by ref with their siblings, in one request, so for at most `SHELF_PAGE`; what is gone is left out."""
+
+    def set_status(self, item: Item, status: str, name: str) -> Write:
+        """Put the whole family of an item on sale, hold it back, or archive it. Repeatable. `name` is the write's in the
+        ledger. `Rejected` (PRODUCT_BY_HAND) where the storefront will not.
+        """
+
+
+class Storefront(StorefrontStock, StorefrontShipments, StorefrontReturns, StorefrontProducts, Protocol):
     """Where orders are captured. All methods raise `Unavailable`."""
 
     name: str
@@ -416,7 +434,26 @@ class ERPCredit(Protocol):
         """Credit memos of our orders that changed since; `ref` is our reference, empty for one that is not ours."""
 
 
-class ERP(ERPStock, ERPShipments, ERPReturns, ERPCredit, Protocol):
+class ERPItems(Protocol):
+    """What the ERP knows of each SKU. Methods raise `Unavailable`."""
+
+    def definitions(self, skus: Collection[str], *, parts: bool = False) -> Sequence[Item]:
+        """The items, active or not, that are spelt like these SKUs or may mean them; `parts`: with what kits consist of."""
+
+    def item(self, ref: str) -> Item:
+        """One item with every field that the ERP tells."""
+
+    def create_item(self, offer: Item, template: str) -> Write | None:
+        """The write that makes an item of what the storefront says and of a template's everything else (class C, found by
+        its SKU); `None` where the ERP has no such call, and a person does it. `Rejected` (PRODUCT_STAGING_INCOMPLETE) when
+        it will not.
+        """
+
+    def deactivate_item(self, item: Item) -> Write | None:
+        """The write after which nothing of an item is sold; `None` where a person does it."""
+
+
+class ERP(ERPStock, ERPShipments, ERPReturns, ERPCredit, ERPItems, Protocol):
     """Where orders are fulfilled and booked. Methods raise `Unavailable`, `Unknown` (writes), `Rejected`, `Unmapped`."""
 
     name: str

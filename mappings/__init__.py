@@ -6,7 +6,7 @@ not validate raises `BrokenMapping` naming file, table and key, and changes noth
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,7 +21,7 @@ from mappings.schema import BrokenMapping, check_mapping, check_playbook
 from mappings.semantics import check_stock
 
 __all__ = [
-    "BrokenMapping", "Credit", "Mapping", "Market", "Place", "Playbook", "Returns", "Rule", "Service", "Shipments", "Stock", "load",
+    "BrokenMapping", "Credit", "Mapping", "Market", "Place", "Playbook", "Products", "Returns", "Rule", "Service", "Shipments", "Stock", "load",
     "parse", "playbook",
 ]  # fmt: skip
 
@@ -138,6 +138,32 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True)
+class Products:
+    """Who is master of which field of a product, and how new products come into the ERP.
+
+    `staging` "on": what is new in the storefront is made in the ERP from its item `template` (or by a person, where the ERP
+    has no call), and must have the `required` fields there. `release` "variant status": until then the storefront holds it
+    back, and Lockstep puts it on sale; "off": people do, and a sweep finds what was sold too early. `masters`: "erp" or
+    "storefront" by field; where the two differ, the other one is to be corrected, by a person. A field without one is
+    not compared.
+    """
+
+    staging: str
+    release: str
+    template: str
+    required: Sequence[str]
+    masters: Dict[str, str]
+
+    @property
+    def stages(self) -> bool:
+        return self.staging == "on"
+
+    @property
+    def releases(self) -> bool:
+        return self.release != "off"
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """One connection's words. Look-ups raise `Unmapped` with the file, the table, the key and the nearest match."""
 
@@ -161,6 +187,7 @@ class Mapping:
     shipments: Shipments
     returns: Returns
     credit: Credit
+    products: Products | None
     tenant: Dict[str, Any]
     """What only the connection's adapter understands; it refuses words it does not know when it connects."""
 
@@ -243,6 +270,7 @@ def parse(text: str, file: str, *, version: int = 0) -> Mapping:
         shipments=_shipments(told["shipments"]),
         returns=Returns(**told["returns"]),
         credit=Credit(**told["credit"]),
+        products=Products(**told["products"]) if told["products"] else None,
         tenant=told["tenant"],
     )
 

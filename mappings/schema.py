@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from integration.domain.money import MoneyError, exponent
 from integration.domain.pricing import KINDS
+from integration.domain.product import COMPARED, MASTERS, REQUIRED
 from integration.domain.returns import DISPOSITIONS
 from integration.domain.settling import AT_ONCE, TRIGGERS
 from integration.domain.stock import FIGURES, PHYSICAL, QUANTITY_TYPES
@@ -191,6 +192,18 @@ class _Credit(_Strict):
     memo_within_minutes = fields.Integer(strict=True, load_default=1440, validate=validate.Range(min=1))
 
 
+class _Products(_Strict):
+    staging = fields.String(load_default="off", validate=validate.OneOf(("off", "on")))
+    release = fields.String(load_default="off", validate=validate.OneOf(("off", "variant status")))
+    template = fields.String(load_default="", validate=validate.Length(max=128))
+    required = fields.List(fields.String(validate=validate.OneOf(REQUIRED)), load_default=list)
+    masters = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(COMPARED)),
+        values=fields.String(validate=validate.OneOf(MASTERS)),
+        load_default=dict,
+    )
+
+
 _WORDS = fields.Dict(keys=_name(), values=_name())
 
 
@@ -222,6 +235,7 @@ class _Mapping(_Strict):
     shipments = fields.Nested(_Shipments, load_default=lambda: _Shipments().load({}))
     returns = fields.Nested(_Returns, load_default=lambda: _Returns().load({}))
     credit = fields.Nested(_Credit, load_default=lambda: _Credit().load({}))
+    products = fields.Nested(_Products, load_default=None)
     tenant = fields.Dict(keys=_name(), load_default=dict)  # what is one ERP's own: its adapter knows the words
 
 

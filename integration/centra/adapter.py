@@ -6,6 +6,7 @@ from typing import Any
 
 from integration.centra import wire
 from integration.centra.nodes import ids, instant_of, rows
+from integration.centra.products import Products
 from integration.centra.return_wire import refund_mark
 from integration.centra.returns import Returns
 from integration.centra.shipments import Shipments
@@ -22,7 +23,7 @@ FETCH_COMPLEXITY = 60
 """Our guess of what one order node costs of the complexity budget; Centra's answer tells the truth afterwards."""
 
 
-class Centra(Stock, Shipments, Returns):
+class Centra(Stock, Shipments, Returns, Products):
     """One Centra instance: orders and events here, the rest of an order's life in the parts it is made of."""
 
     def fetch(self, numbers: Sequence[str]) -> Mapping[str, Fetched]:

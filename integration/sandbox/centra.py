@@ -16,6 +16,7 @@ from integration.sandbox.centra_faults import CENTRA_FAULTS
 from integration.sandbox.centra_limits import Limits
 from integration.sandbox.centra_orders import Basket, Order, Refused
 from integration.sandbox.centra_parcels import Mail, StockPolicy
+from integration.sandbox.centra_products import Products
 from integration.sandbox.centra_returns import Returns, return_items
 from integration.sandbox.centra_shapes import Shapes
 from integration.sandbox.centra_shipments import Shipments
@@ -61,6 +62,7 @@ class Centra:
         self.returns = Returns(self.book)
         self.guard = self.book.guard
         self.shapes = Shapes(self.clock.now().replace(microsecond=0), self.switches)
+        self.products = Products(self.shapes, self.switches, self.book.now)
         self.events = Events(self._copies)
         self.limits = Limits()
         self.webhooks = Webhooks(self.clock, self.switches, self.faults, deliver)
@@ -98,6 +100,7 @@ class Centra:
         """Place an order (a `Basket`, or its words as JSON has them); gives its number. Raises `Refused`."""
         basket = order if isinstance(order, Basket) else Basket.from_json(order)
         with self.guard:
+            self.products.check_out(basket)
             return self.book.place(basket).number
 
     def confirm(self, number: int) -> None:
@@ -143,6 +146,21 @@ class Centra:
                 raise Refused(f"{sku} cannot be set to {quantity} in {CENTRA_WAREHOUSES[warehouse_id].name}")
             stock.shift(warehouse_id, {sku: quantity - stock.at(warehouse_id, sku)}, "SET", "", self.book.now())
             self.book.refill()
+
+    def make_product(self, sku: str, status: str = "INACTIVE") -> None:
+        """A person makes the variant of a SKU that was withheld, or not made yet."""
+        with self.guard:
+            self.products.make(sku, status)
+
+    def withhold_product(self, sku: str) -> None:
+        """From here on as if the variant of a SKU had not been made yet."""
+        with self.guard:
+            self.products.withhold(sku)
+
+    def change_product(self, sku: str, **words: Any) -> None:
+        """A person edits a SKU: `ean`, `sku`, `name` and `status` (ACTIVE, INACTIVE, CANCELLED) of its variant."""
+        with self.guard:
+            self.products.change(sku, **words)
 
     def set_threshold(self, warehouse_id: int, pieces: int) -> None:
         """Pieces of every SKU the shop keeps back in a warehouse."""

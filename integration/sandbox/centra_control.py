@@ -2,6 +2,7 @@
 
 GET|POST|DELETE faults; GET books; GET ledger; GET requests; GET|POST orders; GET orders/<n>;
 POST orders/<n>/confirm|pay|hold|release|cancel|edit|return|refund; POST returns/<id>/complete|refund|cancel; GET|POST stock;
+POST products/<SKU>/withhold|make|change;
 GET|POST switches; GET|POST|DELETE webhooks; POST|DELETE tokens.
 """
 
@@ -58,6 +59,8 @@ class Control:
                 return as_json(200, route(words))
             if path.startswith("orders/"):
                 return self._order(method, path.split("/")[1:], words)
+            if method == "POST" and path.startswith("products/"):
+                return self._product(path.split("/")[1:], words)
             if method == "POST" and path.startswith("returns/"):
                 return self._return(path.split("/")[1:], words)
         except (ValueError, KeyError, TypeError, StopIteration) as error:
@@ -102,6 +105,19 @@ class Control:
         number = self.centra.returns.find(id).order_number
         acts[verb](id)
         return as_json(200, next(book["returns"] for book in self.centra.books() if book["number"] == number))
+
+    def _product(self, parts: list[str], words: Words) -> Reply:
+        """`make` takes `{"status": "INACTIVE"}`, `change` what a person edits; the answer is the variant's status."""
+        sku, verb = parts[0], parts[1] if len(parts) == 2 else ""
+        acts = {
+            "withhold": self.centra.withhold_product,
+            "make": self.centra.make_product,
+            "change": self.centra.change_product,
+        }
+        if verb not in acts:
+            raise KeyError(f"a product cannot be told to {verb}; it can: {', '.join(acts)}")
+        acts[verb](sku, **words)
+        return as_json(200, {"status": "withheld" if verb == "withhold" else self.centra.products.status(sku)})
 
     def _stock(self, words: Words) -> Any:
         """`{"sku": "LS101NVS", "quantity": 3, "warehouse_id": 1}` sets physical pieces; the answer is the SKU's totals."""

@@ -58,6 +58,7 @@ FIELD_PERMISSIONS = {
     "uncompleteReturn": "Return:write", "deleteReturn": "Return:write", "refundReturn": "Return:write",
     "changeStock": "StockChange:write", "setStock": "StockChange:write", "setEventListeners": "Event:write",
     "unsetEventListeners": "Event:write", "confirmEvents": "Event:write",
+    "updateProductVariant": "ProductVariant:write",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from integration.sandbox.centra_orders import Order, Payment, Refused
 from integration.sandbox.centra_parcel_calls import ParcelCalls
 from integration.sandbox.centra_parcels import StockPolicy
 from integration.sandbox.centra_payload import Arguments, note, payload, stock_policy
+from integration.sandbox.centra_products import Products
 from integration.sandbox.centra_queries import Queries
 from integration.sandbox.centra_returns import Returns
 from integration.sandbox.centra_run import Resolver
@@ -46,6 +47,7 @@ class Mutations:
     integration: str
     shipments: Shipments
     returns: Returns
+    products: Products
     refuse: bool = False
 
     def resolvers(self) -> dict[tuple[str, str], Resolver]:
@@ -59,6 +61,7 @@ class Mutations:
             "setEventListeners": self.set_event_listeners,
             "unsetEventListeners": self.unset_event_listeners,
             "confirmEvents": self.confirm_events,
+            **self.products.acts(),
             **StockCalls(self.orders, self.shapes, self.queries, self.switches, self.faults).acts(),
             **ParcelCalls(self.shipments, self.returns, self.shapes, self.queries, self._order, self.store_id).acts(),
         }

@@ -12,7 +12,17 @@ from integration.sandbox.currencies import DECIMALS, rounded
 
 Arguments = Mapping[str, Any]
 _EMPTY: Shape = dict.fromkeys(
-    ("order", "orders", "paymentHistoryEntry", "eventListeners", "shipment", "return", "stockChange", "stockChanges")
+    (
+        "order",
+        "orders",
+        "paymentHistoryEntry",
+        "eventListeners",
+        "shipment",
+        "return",
+        "stockChange",
+        "stockChanges",
+        "productVariant",
+    )
 )
 
 

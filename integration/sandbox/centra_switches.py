@@ -56,6 +56,9 @@ class CentraSwitches:
     autoconfirm: bool = False
     """A store setting, documented; unconfirmed for any given client. On: an order is confirmed as it is placed."""
 
+    variant_status_input: bool = True
+    """Unconfirmed: whether `updateProductVariant` takes a status. Off: it is refused."""
+
     allocate_on: Literal["confirm", "placement"] = "confirm"
     """Unconfirmed: stock is taken "confirm" (the vendor's text) or already at "placement"."""
 

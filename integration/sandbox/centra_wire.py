@@ -137,7 +137,7 @@ class Wire:
             )  # fmt: skip
             mutations = Mutations(
                 centra.book, centra.shapes, centra.events, centra.switches, centra.clock, centra.faults, queries,
-                token.store_id, token.integration, centra.shipments, centra.returns, fault == "user-error",
+                token.store_id, token.integration, centra.shipments, centra.returns, centra.products, fault == "user-error",
             )  # fmt: skip
             zone = ZoneInfo(centra.switches.time_zone)
             run = Run(request, queries.resolvers() | mutations.resolvers(), lambda at, form: write_date(at, zone, form))

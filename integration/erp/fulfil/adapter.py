@@ -10,6 +10,7 @@ from integration.domain.proof import Value
 from integration.erp.fulfil import wire
 from integration.erp.fulfil.client import FulfilClient, UserError
 from integration.erp.fulfil.credit import Credit
+from integration.erp.fulfil.products import Products
 from integration.erp.fulfil.returns import Returns
 from integration.erp.fulfil.shipments import Shipments
 from integration.erp.fulfil.stock import Stock
@@ -29,7 +30,7 @@ from integration.ports import CANCELLATION, ERP, SALES_ORDER, Booking, Draft, Ef
 from mappings import Mapping as Mapped
 
 
-class Fulfil(Stock, Shipments, Returns, Credit):
+class Fulfil(Stock, Shipments, Returns, Credit, Products):
     """One Fulfil tenant: orders here, the rest of their life in the parts it is made of."""
 
     def items(self, skus: Collection[str]) -> Mapping[str, str | None]:

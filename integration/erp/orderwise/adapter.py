@@ -4,6 +4,7 @@ import base64
 
 from integration.erp.orderwise.client import OWAPI
 from integration.erp.orderwise.credit import Credit
+from integration.erp.orderwise.products import Products
 from integration.erp.orderwise.profile import profile_of
 from integration.erp.orderwise.returns import Returns
 from integration.erp.orderwise.shipments import Shipments
@@ -13,7 +14,7 @@ from integration.ports import ERP
 from mappings import Mapping as Mapped
 
 
-class OrderWise(Credit, Stock, Shipments, Returns):
+class OrderWise(Credit, Stock, Shipments, Returns, Products):
     """One OrderWise tenant; its credit notes are orders of a kind, so orders come with them."""
 
     def check(self) -> str:

@@ -62,6 +62,17 @@ class OWAPI:
         answer = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
         return answer if isinstance(answer, dict) else {"id": answer}
 
+    def put(self, path: str, body: object, *, lane: str) -> None:
+        """Change part of a record. Raises as `post`."""
+        self._call("PUT", path, body, lane=lane, writes=True)
+
+    def record(self, path: str, *, lane: str) -> Row:
+        """One record, whether it comes as an object or as an array of one."""
+        found = self._page(path, lane=lane)
+        if len(found) != 1:
+            raise self._strange(path, f"{len(found)} records")
+        return found[0]
+
     def rows(self, path: str, *, lane: str, limit: int = PAGE) -> Iterator[Row]:
         """Every row of a list, page by page after the last id, until a page is empty."""
         last, sep = 0, "&" if "?" in path else "?"

@@ -28,14 +28,14 @@ class Stock(Tenant):
 
     def figures(self, skus: Collection[str], warehouses: Collection[int]) -> Mapping[str, Figure]:
         rows = self.named("stock", skus, lane=LANE)
-        kits = _kits(rows)
-        parts = {part for recipe in kits.values() for part in recipe} - set(skus)
+        recipes = kits(rows)
+        parts = {part for recipe in recipes.values() for part in recipe} - set(skus)
         levels = self._levels([*rows, *self.named("stock", parts, lane=LANE)], warehouses)
         nothing = (Decimal(0), Decimal(0))
         found: dict[str, Figure] = {}
         for sku in skus:
-            if sku in kits:
-                built = [(levels.get(part, nothing), pieces) for part, pieces in kits[sku].items()]
+            if sku in recipes:
+                built = [(levels.get(part, nothing), pieces) for part, pieces in recipes[sku].items()]
                 found[sku] = Figure(
                     *(min(int(Fraction(level[i]) // pieces) for level, pieces in built) for i in (0, 1))
                 )
@@ -76,7 +76,7 @@ class Stock(Tenant):
         return skus, "" if start is None else str(start)
 
 
-def _kits(rows: Iterable[Row]) -> dict[str, dict[str, Fraction]]:
+def kits(rows: Iterable[Row]) -> dict[str, dict[str, Fraction]]:
     """Pieces of each component in one kit, by the kit's SKU."""
     found: dict[str, dict[str, Fraction]] = {}
     for row in rows:

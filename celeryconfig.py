@@ -112,6 +112,7 @@ imports = (
         "tasks.intake",
         "tasks.shipment_watch",
         "tasks.stock_push",
+        "tasks.product_launch",
         "tasks.aftersales",
         "tasks.upkeep",
         "tasks.dead_letters",

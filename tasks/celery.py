@@ -34,6 +34,9 @@ CHAINS: dict[tuple[str, str], tuple[str, ...]] = {
     ("stock", "take"): ("take", "push", "prove"),
     ("stock", "push"): ("push", "prove"),
     ("stock", "prove"): ("prove",),
+    ("product", "take"): ("take", "create", "offer"),
+    ("product", "create"): ("create", "offer"),
+    ("product", "offer"): ("offer",),
     ("day", "reconcile"): ("reconcile", "settle", "report"),
     ("day", "settle"): ("settle", "report"),
     ("day", "report"): ("report",),
@@ -49,6 +52,7 @@ TASKS: dict[tuple[str, str], str] = {
     ("refund", "take"): "finance.take_refund",
     **{("refund", link): f"finance.{link}_memo" for link in ("post", "prove")},
     **{("stock", link): f"stock.{link}_levels" for link in ("take", "push", "prove")},
+    **{("product", link): f"stock.{link}_product" for link in ("take", "create", "offer")},
     **{("day", link): f"finance.{link}_day" for link in ("reconcile", "settle", "report")},
 }
 """The task of each link; a house test holds it against the links that there are."""

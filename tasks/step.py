@@ -49,6 +49,8 @@ STALLED = {
     "return": "RETURN_STALLED",
     "refund": "CREDIT_MISSING",
     "stock": "STOCK_PUSH_STALE",
+    "product": "PRODUCT_STALLED",
+    "archive": "PRODUCT_STALLED",
     "day": "SCHEDULE_MISSED",
 }
 """What a document is a case of when the other side gives no answer again and again."""
@@ -210,7 +212,7 @@ def _work(link: Link, page: Page, world: World) -> None:
 
 def _system(link: Link, page: Page) -> str:
     """Whom a page was asked of: the storefront by its instance, an ERP by its connection."""
-    asks_storefront = link.name == "take" and link.kind in ("order", "return", "refund")
+    asks_storefront = link.name == "take" and link.kind in ("order", "return", "refund", "product", "archive")
     return page[0].key.instance if asks_storefront else str(page[0].row.connection)
 
 

@@ -16,6 +16,7 @@ import tasks.credit_memo
 import tasks.finance
 import tasks.intake
 import tasks.order_post
+import tasks.product_launch
 import tasks.return_receipt
 import tasks.shipment_update
 import tasks.shipment_watch

@@ -66,6 +66,13 @@ LIVES: dict[str, dict[str, ColumnElement[bool]]] = {
     },
     "refund": {"take": _UNREAD, "post": _read_and("ready"), "prove": job.c.state == "posted"},
     "stock": {"take": _UNREAD, "push": job.c.state == "ready", "prove": job.c.state == "posted"},
+    "product": {"take": _UNREAD, "create": _read_and("ready"), "offer": _read_and("created")},
+    "archive": {
+        "take": _UNREAD,
+        "stop": _read_and("ready"),
+        "deactivate": _read_and("created"),
+        "archive": job.c.state == "posted",
+    },
     "day": {"reconcile": _UNREAD, "settle": job.c.state == "ready", "report": job.c.state == "posted"},
 }
 """The life of each kind of document: which rows each of its links may claim, besides being past their `not_before` and
@@ -76,6 +83,8 @@ LANE_OF = {
     "shipment": "shipments",
     "return": "returns",
     "stock": "stock",
+    "product": "stock",
+    "archive": "stock",
     "refund": "finance",
     "day": "finance",
 }

@@ -15,6 +15,8 @@ LAST_LINKS = {
     "return": ("complete", "cancel"),
     "refund": ("prove",),
     "day": ("report",),
+    "product": ("offer",),
+    "archive": ("archive",),
 }
 
 

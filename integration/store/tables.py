@@ -87,7 +87,7 @@ job = Table(
     _id(),
     Column("instance", String(64), nullable=False, comment="the Centra instance"),
     Column("kind", String(32), nullable=False),
-    Column("number", String(64), nullable=False),
+    Column("number", String(128), nullable=False, comment="of the document; of a product, its SKU"),
     Column("lane", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("dirty_seq", Integer, nullable=False, comment="hints so far"),
@@ -343,6 +343,24 @@ variant = Table(
     Column("sku", String(128), primary_key=True),
     Column("ref", String(64), nullable=False, comment="the storefront's own address of the SKU, opaque to us"),
     Column("at", Instant, nullable=False),
+)
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("system", String(64), primary_key=True, comment="a Centra instance, or an ERP's connection"),
+    Column("sku", String(128), primary_key=True, comment="in that system's own spelling"),
+    Column("folded", String(128), nullable=False, comment="what two spellings of one SKU have in common"),
+    Column("ref", String(64), nullable=False, comment="the system's own address of it"),
+    Column(
+        "family", String(64), nullable=False, comment="what is put on sale as one, where the system has such a thing"
+    ),
+    Column("status", String(16), nullable=False, comment="on sale, held back, archived"),
+    Column("ean", String(64), nullable=False),
+    Column("at", Instant, nullable=False, comment="when the system was last seen to have it"),
+    Index("ix_listing_ref", "system", "ref"),
+    Index("ix_listing_ean", "system", "ean"),
+    Index("ix_listing_folded", "system", "folded"),
 )
 
 LEVEL_STATES = ("hinted", "read", "pushed", "shown", "held", "orphan")

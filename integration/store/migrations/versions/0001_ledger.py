@@ -96,7 +96,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("instance", sa.String(length=64), nullable=False, comment="the Centra instance"),
         sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("number", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.String(length=128), nullable=False, comment="of the document; of a product, its SKU"),
         sa.Column("lane", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("dirty_seq", sa.Integer(), nullable=False, comment="hints so far"),
@@ -342,6 +342,30 @@ def upgrade() -> None:
         sa.Column("at", Instant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("connection", "day", "market", "kind", "currency", name=op.f("pk_tally")),
     )
+    op.create_table(
+        "listing",
+        sa.Column("system", sa.String(length=64), nullable=False, comment="a Centra instance, or an ERP's connection"),
+        sa.Column("sku", sa.String(length=128), nullable=False, comment="in that system's own spelling"),
+        sa.Column(
+            "folded", sa.String(length=128), nullable=False, comment="what two spellings of one SKU have in common"
+        ),
+        sa.Column("ref", sa.String(length=64), nullable=False, comment="the system's own address of it"),
+        sa.Column(
+            "family",
+            sa.String(length=64),
+            nullable=False,
+            comment="what is put on sale as one, where the system has such a thing",
+        ),
+        sa.Column("status", sa.String(length=16), nullable=False, comment="on sale, held back, archived"),
+        sa.Column("ean", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(timezone=True), nullable=False, comment="when the system was last seen to have it"),
+        sa.PrimaryKeyConstraint("system", "sku", name=op.f("pk_listing")),
+    )
+    with op.batch_alter_table("listing", schema=None) as batch_op:
+        batch_op.create_index("ix_listing_ean", ["system", "ean"], unique=False)
+        batch_op.create_index("ix_listing_folded", ["system", "folded"], unique=False)
+        batch_op.create_index("ix_listing_ref", ["system", "ref"], unique=False)
+
     op.create_table(
         "variant",
         sa.Column("instance", sa.String(length=64), nullable=False),

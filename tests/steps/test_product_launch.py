@@ -1,0 +1,224 @@
+"""A product launch: nothing is sold before every ERP that stages has it, complete and read back."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from stage import Stage, example
+from steps.looking import run_feed
+
+from integration.domain.order import Key
+from integration.sandbox.catalogue import GOODS
+from integration.sandbox.centra_orders import BasketLine
+from integration.sandbox.centra_switches import CentraSwitches
+from integration.store import ledger, listings
+
+FAMILY = ("LS101NVS", "LS101NVM", "LS101NVL")
+CAP, CARDIGAN = "ZZ901NVS", "ZZ902NVS"
+STAGED = """
+[products]
+staging = "on"
+release = "variant status"
+template = "TEMPLATE"
+required = ["ean", "name"]
+"""
+OpenStage = Callable[..., Stage]
+
+
+def staged(stages: OpenStage, table: str = STAGED, erp: str = "orderwise", **terms: Any) -> Stage:
+    """A shop whose catalogue was seen, with nothing in it that the ERP lacks but the two forgotten ones."""
+    stage = stages(erps=(erp,), **terms)
+    stage.apply(example(erp, stock=False) + table, erp)
+    if erp == "orderwise":
+        stage.orderwise.add_product("TEMPLATE", "Template for goods")
+    return stage
+
+
+def seen(stage: Stage) -> None:
+    """Centra's catalogue as it is now is known."""
+    items, page, more = [], 0, True
+    while more:
+        page += 1
+        some, more = stage.world.storefronts["brand"].catalogue(page)
+        items += some
+    with stage.store.write("seen") as tx:
+        listings.put(tx, "brand", items)
+
+
+def launch(stage: Stage, *skus: str) -> None:
+    seen(stage)
+    for key in ledger.mark(stage.store, [Key("brand", "product", sku) for sku in skus], "catalogue"):
+        stage.world.ring("take", key)
+    stage.work()
+
+
+def row(stage: Stage, sku: str) -> Any:
+    return next(row for row in stage.rows("product") if row.number == sku)
+
+
+def variant(stage: Stage, sku: str) -> Any:
+    return next((item for item in stage.world.erp("orderwise").definitions([sku])), None)
+
+
+def made(stage: Stage) -> int:
+    return int(stage.orderwise.requests["create_variant"])
+
+
+def test_a_new_sku_is_held_back_made_read_back_and_only_then_on_sale(stages: OpenStage) -> None:
+    stage = staged(stages)
+    launch(stage, CAP)
+    assert (row(stage, CAP).state, stage.centra.products.status(CAP)) == ("proven", "ACTIVE")
+    assert variant(stage, CAP).fields == {"ean": GOODS[CAP].ean, "name": "Sample Sale Cap Navy Small"}
+    assert stage.centra.requests["updateProductVariant"] == 2  # held back, and released
+    assert stage.open_cases() == []
+
+
+def test_what_is_held_back_in_centra_is_not_released_before_the_erp_has_it(stages: OpenStage) -> None:
+    stage = staged(stages)
+    stage.centra.change_product(CAP, status="INACTIVE")
+    stage.orderwise.faults.plan("timeout-before", operation="create_variant")
+    launch(stage, CAP)
+    assert stage.centra.products.status(CAP) == "INACTIVE"
+    stage.sweep(times=10)
+    assert (row(stage, CAP).state, stage.centra.products.status(CAP), made(stage)) == ("proven", "ACTIVE", 2)
+
+
+def test_a_call_that_is_never_answered_makes_no_second_item(stages: OpenStage) -> None:
+    stage = staged(stages)
+    stage.orderwise.faults.plan("timeout-after", operation="create_variant")
+    launch(stage, CAP)
+    assert row(stage, CAP).state == "ready"
+    stage.sweep(times=10)
+    assert (row(stage, CAP).state, made(stage)) == ("proven", 1)
+
+
+@pytest.mark.scenario("PRD-08")
+def test_a_required_field_that_is_empty_keeps_it_off_sale_until_it_is_filled_in(stages: OpenStage) -> None:
+    stage = staged(stages)
+    stage.centra.change_product(CAP, ean="")
+    launch(stage, CAP)
+    (case,) = stage.open_cases()
+    assert (case.type, case.number, case.owner) == ("PRODUCT_STAGING_INCOMPLETE", CAP, "Merchandising")
+    assert "no ean" in case.message
+    assert stage.centra.products.status(CAP) == "INACTIVE"
+    stage.orderwise.change_product(CAP, ean="2012345678900")
+    stage.sweep(times=40, every=30)
+    assert (row(stage, CAP).state, stage.centra.products.status(CAP), made(stage)) == ("proven", "ACTIVE", 1)
+    assert stage.open_cases() == []
+
+
+@pytest.mark.scenario("PRD-09")
+def test_a_colour_is_not_released_while_some_of_its_sizes_failed_and_goes_on_where_it_stood(stages: OpenStage) -> None:
+    stage = staged(stages)
+    for sku in FAMILY:
+        stage.orderwise.change_product(sku, code=f"OLD-{sku}", ean="")
+    stage.centra.change_product(FAMILY[0], status="INACTIVE")
+    taken = GOODS["LS102NVS"].ean
+    stage.centra.change_product(FAMILY[2], ean=taken + "1")
+    stage.orderwise.change_product("LS102NVS", ean=taken + "1")
+    launch(stage, *FAMILY)
+    assert [row(stage, sku).state for sku in FAMILY] == ["created", "created", "dead"]
+    assert "1 of 3" in row(stage, FAMILY[0]).reason
+    assert stage.centra.products.status(FAMILY[0]) == "INACTIVE"
+    stage.orderwise.change_product("LS102NVS", ean=taken)
+    stage.sweep(times=40, every=30)
+    assert {row(stage, sku).state for sku in FAMILY} == {"proven"}
+    assert stage.centra.products.status(FAMILY[0]) == "ACTIVE"
+    assert len(stage.world.erp("orderwise").definitions(FAMILY)) == 3
+    assert stage.open_cases() == []
+
+
+@pytest.mark.scenario("PRD-05")
+def test_an_ean_that_another_sku_has_is_nobodys_to_pick(stages: OpenStage) -> None:
+    stage = staged(stages)
+    stage.centra.change_product(CAP, ean=GOODS["LS101NVS"].ean)
+    launch(stage, CAP)
+    (case,) = stage.open_cases()
+    assert case.type == "SKU_EAN_SHARED"
+    assert "LS101NVS" in case.message
+    assert (variant(stage, CAP), made(stage)) == (None, 0)
+
+
+@pytest.mark.scenario("PRD-04")
+def test_a_sku_that_the_erp_spells_otherwise_is_not_made_a_second_time(stages: OpenStage) -> None:
+    stage = staged(stages)
+    stage.orderwise.add_product(CAP.lower())
+    launch(stage, CAP)
+    (case,) = stage.open_cases()
+    assert (case.type, case.cause, made(stage)) == ("SKU_AMBIGUOUS", CAP, 0)
+    stage.orderwise.change_product(CAP.lower(), code=CAP, ean=GOODS[CAP].ean)
+    stage.sweep(times=40, every=30)
+    assert (row(stage, CAP).state, made(stage), stage.open_cases()) == ("proven", 0, [])
+
+
+def test_a_sku_that_the_erp_has_discontinued_is_not_used_again_in_silence(stages: OpenStage) -> None:
+    stage = staged(stages)
+    stage.orderwise.add_product(CAP)
+    stage.orderwise.change_product(CAP, discontinued=True)
+    launch(stage, CAP)
+    assert [(case.type, case.number) for case in stage.open_cases()] == [("SKU_RENAMED", CAP)]
+
+
+def test_where_the_erp_has_no_call_a_person_makes_it_and_it_is_released_then(stages: OpenStage) -> None:
+    stage = staged(stages, STAGED.replace('required = ["ean", "name"]', 'required = ["name"]'), erp="fulfil")
+    launch(stage, CAP)
+    (case,) = stage.open_cases()
+    assert case.type == "PRODUCT_BY_HAND"
+    assert CAP in case.message
+    assert GOODS[CAP].ean in case.message
+    assert stage.centra.products.status(CAP) == "INACTIVE"
+    stage.fulfil.add_product(CAP)
+    stage.sweep(times=40, every=30)
+    assert (stage.centra.products.status(CAP), stage.open_cases()) == ("ACTIVE", [])
+
+
+def test_where_people_release_nothing_is_changed_in_centra(stages: OpenStage) -> None:
+    stage = staged(stages, STAGED.replace('"variant status"', '"off"'))
+    stage.centra.change_product(CAP, status="INACTIVE")
+    launch(stage, CAP, CARDIGAN)
+    assert stage.centra.requests["updateProductVariant"] == 0
+    assert (row(stage, CAP).state, row(stage, CAP).reason) == ("proven", "complete: it may be put on sale in Centra")
+    assert (row(stage, CARDIGAN).state, row(stage, CARDIGAN).reason) == ("proven", "on sale in Centra")
+
+
+def test_what_was_sold_before_it_was_proved_is_a_case_until_it_is(stages: OpenStage) -> None:
+    stage = staged(stages, STAGED.replace('"variant status"', '"off"'))
+    stage.centra.change_product(CAP, ean="")
+    launch(stage, CAP)
+    number = stage.order(lines=[BasketLine(CAP, 1)])
+    stage.hint(number)
+    stage.work()
+    run_feed(stage, "sold_early")
+    (case,) = [case for case in stage.open_cases() if case.type == "PRODUCT_SELLABLE_UNVERIFIED"]
+    assert (case.owner, number in case.message) == ("Ecommerce", True)
+    stage.orderwise.change_product(CAP, ean=GOODS[CAP].ean)
+    stage.sweep(times=200, every=30)
+    assert stage.open_cases() == []
+
+
+def test_a_centra_that_takes_no_status_leaves_it_to_a_person(stages: OpenStage) -> None:
+    stage = staged(stages, centra=CentraSwitches(variant_status_input=False))
+    stage.centra.change_product(CAP, status="INACTIVE")
+    launch(stage, CAP)
+    (case,) = stage.open_cases()
+    assert case.type == "PRODUCT_BY_HAND"
+    stage.centra.change_product(CAP, status="ACTIVE")
+    stage.sweep(times=40, every=30)
+    assert (row(stage, CAP).state, stage.open_cases()) == ("proven", [])
+
+
+def test_a_new_size_of_a_colour_that_sells_takes_nothing_off_sale(stages: OpenStage) -> None:
+    stage = staged(stages)
+    stage.orderwise.change_product(FAMILY[2], code="OLD", ean="")
+    launch(stage, FAMILY[2])
+    assert (row(stage, FAMILY[2]).state, stage.centra.requests["updateProductVariant"]) == ("proven", 0)
+
+
+def test_what_is_taken_out_of_centra_before_it_was_made_is_not_made(stages: OpenStage) -> None:
+    stage = staged(stages)
+    seen(stage)
+    stage.centra.withhold_product(CAP)
+    for key in ledger.mark(stage.store, [Key("brand", "product", CAP)], "catalogue"):
+        stage.world.ring("take", key)
+    stage.work()
+    assert (row(stage, CAP).state, made(stage)) == ("cancelled", 0)

@@ -113,6 +113,7 @@ imports = (
         "tasks.shipment_watch",
         "tasks.stock_push",
         "tasks.product_launch",
+        "tasks.archive",
         "tasks.aftersales",
         "tasks.upkeep",
         "tasks.dead_letters",

@@ -9,6 +9,7 @@ The steps as a table (tests hold it against the code):
 | shipment update | shipments | take dispatch > create shipment > capture shipment > complete shipment > prove shipment |
 | stock push | stock | take levels > push levels > prove levels |
 | product launch | stock | take product > create product > offer product |
+| archiving | stock | take archive > stop selling > take archive > deactivate items > take archive > archive product |
 | return receipt | returns | take return > open return > take return > complete return |
 | return cancellation | returns | take return > cancel return |
 | credit memo | finance | take refund > post memo > prove memo |

@@ -37,6 +37,7 @@ CHAINS: dict[tuple[str, str], tuple[str, ...]] = {
     ("product", "take"): ("take", "create", "offer"),
     ("product", "create"): ("create", "offer"),
     ("product", "offer"): ("offer",),
+    **{("archive", link): (link,) for link in ("take", "stop", "deactivate", "archive")},
     ("day", "reconcile"): ("reconcile", "settle", "report"),
     ("day", "settle"): ("settle", "report"),
     ("day", "report"): ("report",),
@@ -53,6 +54,10 @@ TASKS: dict[tuple[str, str], str] = {
     **{("refund", link): f"finance.{link}_memo" for link in ("post", "prove")},
     **{("stock", link): f"stock.{link}_levels" for link in ("take", "push", "prove")},
     **{("product", link): f"stock.{link}_product" for link in ("take", "create", "offer")},
+    ("archive", "take"): "stock.take_archive",
+    ("archive", "stop"): "stock.stop_selling",
+    ("archive", "deactivate"): "stock.deactivate_items",
+    ("archive", "archive"): "stock.archive_product",
     **{("day", link): f"finance.{link}_day" for link in ("reconcile", "settle", "report")},
 }
 """The task of each link; a house test holds it against the links that there are."""

@@ -12,6 +12,7 @@ import compiled_once  # noqa: F401 - a stage's statements are known from the sta
 from wsgi_transport import WsgiTransport
 
 import tasks.aftersales
+import tasks.archive
 import tasks.credit_memo
 import tasks.finance
 import tasks.intake

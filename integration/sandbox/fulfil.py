@@ -101,6 +101,12 @@ class Fulfil:
         with self._lock:
             return int(fulfil_seed.product(self._records, sku, name)["id"])
 
+    def change_product(self, sku: str, **words: Any) -> None:
+        """A person edits a product: `code`, `active`, `upc`, `variant_name`."""
+        with self._changing():
+            (row,) = self._records.find("product.product", "code", sku)
+            self._records.update("product.product", row, words)
+
     def grant(self, token: str, channels: list[int] | None = None) -> int:
         """Make `token` valid: for the sandbox's user, or for a new one that knows only `channels`. The user's id."""
         with self._lock:

@@ -119,6 +119,16 @@ def let_go_on(tx: Transaction, instance: str, skus: Collection[str]) -> list[Key
     return [Key(instance, "product", number) for number in tx.execute(freed.returning(job.c.number)).scalars()]
 
 
+def restart(tx: Transaction, key: Key) -> None:
+    """Begin an archiving from the start; one that goes on, goes on."""
+    mine = (job.c.instance == key.instance, job.c.kind == key.kind, job.c.number == key.number)
+    over = job.c.state.in_(("dead", *FINAL))
+    for row in tx.execute(select(job.c.id, job.c.posted_version).where(*mine, over)).all():
+        anew: dict[str, Any] = {"state": "seen", "posted_version": str(int(row.posted_version or 1) + 1)}
+        anew |= dict.fromkeys(("released_at", "done_at", "closed_at", "not_before"))
+        tx.execute(update(job).where(job.c.id == row.id).values(attempts=0, **anew))
+
+
 _OVER = ("observed", "cancelled", "closed")
 
 

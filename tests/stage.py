@@ -4,11 +4,12 @@ import base64
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import compiled_once  # noqa: F401 - a stage's statements are known from the stages before it
+from erp_folders import MAPPINGS, NAMES, connection, mapping_text
 from wsgi_transport import WsgiTransport
 
 import tasks.aftersales
@@ -23,15 +24,10 @@ import tasks.shipment_update
 import tasks.shipment_watch
 import tasks.stock_push  # noqa: F401 - registers the links
 from integration.domain.order import Key
-from integration.erp.orderwise.client import sql_of
-from integration.erp.orderwise.profile import profile_of
-from integration.sandbox import orderwise
+from integration.sandbox.catalogue import MARKETS as SOLD_IN
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_orders import Basket, BasketLine
 from integration.sandbox.centra_switches import CentraSwitches
-from integration.sandbox.fulfil import Fulfil
-from integration.sandbox.fulfil_switches import FulfilSwitches
-from integration.sandbox.orderwise import OrderWise, OrderWiseSwitches
 from integration.settings import read_settings
 from integration.store import Store, ledger, reference
 from integration.store.tables import job
@@ -39,14 +35,15 @@ from integration.wiring import Chance, World, build_world
 from tasks import feed, step, sweep
 from tasks.celery import CHAINS
 
-MAPPINGS = Path(__file__).parent.parent / "mappings"
+__all__ = ["ADDRESS", "MAPPINGS", "START", "VAULT_KEY", "Stage", "StageClock", "example", "settings_for"]
+
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 VAULT_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
-def example(connection: str = "fulfil", *, stock: bool = True) -> str:
+def example(erp: str = "fulfil", *, stock: bool = True) -> str:
     """The example mapping; without its stock where nobody is to look after stock."""
-    text = (MAPPINGS / f"{connection}.toml").read_text()
+    text = mapping_text(erp)
     return text if stock else text[: text.index("[stock]")] + text[text.index("[bundles]") :]
 
 
@@ -74,7 +71,12 @@ class StageClock:
 
 
 def settings_for(database_url: str, **more: str) -> Any:
-    """Settings of a stage: one Centra instance, and where both ERPs would be reached."""
+    """Settings of a stage: one Centra instance, and where each ERP would be reached."""
+    erps: dict[str, str] = {}
+    for name in NAMES:
+        reached = f"LOCKSTEP_{name.upper()}"
+        erps |= {f"{reached}_URL": connection(name).url, f"{reached}_TOKEN": connection(name).token}
+        erps[f"{reached}_REQUESTS_PER_SECOND"] = "0"
     return read_settings(
         {
             "LOCKSTEP_DATABASE_URL": database_url,
@@ -83,13 +85,8 @@ def settings_for(database_url: str, **more: str) -> Any:
             "LOCKSTEP_BRAND_TOKEN": "sandbox-centra-token",
             "LOCKSTEP_BRAND_WEBHOOK_SECRETS": "stage-webhook-secret",
             "LOCKSTEP_BRAND_PLAN": "unlimited",
-            "LOCKSTEP_FULFIL_URL": "https://fulfil.test",
-            "LOCKSTEP_FULFIL_TOKEN": "sandbox-token",
-            "LOCKSTEP_FULFIL_REQUESTS_PER_SECOND": "0",
-            "LOCKSTEP_ORDERWISE_URL": "https://orderwise.test/OWAPI",
-            "LOCKSTEP_ORDERWISE_TOKEN": f"{orderwise.USER}:{orderwise.PASSWORD}",
-            "LOCKSTEP_ORDERWISE_REQUESTS_PER_SECOND": "0",
             "LOCKSTEP_VAULT_KEY": VAULT_KEY,
+            **erps,
             **more,
         }
     )
@@ -98,8 +95,8 @@ def settings_for(database_url: str, **more: str) -> Any:
 class Stage:
     """Everything of one test. `work()` empties the queue; `sweep()` ticks the sweeper and works.
 
-    `erps` are the connections that are there, each with its sandbox and its example mapping; orders are placed in a market of
-    the first one.
+    `erps` are the connections that are there, each with its example mapping, and its sandbox as an attribute of its name;
+    orders are placed in a market of the first one. `more` are switches of a sandbox by the ERP's name, and settings.
     """
 
     def __init__(
@@ -107,20 +104,19 @@ class Stage:
         database_url: str = "sqlite://",
         *,
         centra: CentraSwitches | None = None,
-        fulfil: FulfilSwitches | None = None,
         erps: Sequence[str] = ("fulfil",),
-        orderwise: OrderWiseSwitches | None = None,
         seed: int = 1,
         stock: bool = False,
-        **more: str,
+        **more: Any,
     ) -> None:
         self.clock = StageClock()
         self.centra = Centra(clock=self.clock, switches=centra, seed=seed)
-        self.fulfil = Fulfil(self.clock, fulfil, seed)
-        hosts = {"brand.centra.test": self.centra.app, "fulfil.test": self.fulfil.app}
-        if "orderwise" in erps:
-            self.orderwise = OrderWise(self.clock, orderwise, seed)
-            hosts["orderwise.test"] = self.orderwise.app
+        hosts = {"brand.centra.test": self.centra.app}
+        for name in erps:
+            there = connection(name)
+            sandbox = there.sandbox(self.clock, more.pop(name, None), seed)
+            setattr(self, name, sandbox)
+            hosts[str(urlsplit(there.url).hostname)] = sandbox.app
         self.erps = erps
         self.queue: deque[tuple[str, Key]] = deque()
         chance = Random(seed)
@@ -137,28 +133,22 @@ class Stage:
             owner="stage",
             store=self.store,
         )
-        for connection in erps:
-            self.apply(example(connection, stock=stock), connection)
-        if "orderwise" in erps:
-            self.paste_exports()
+        for name in erps:
+            self.apply(example(name, stock=stock), name)
+        for name in erps:
+            connection(name).ready(self)
 
-    def apply(self, text: str, connection: str = "fulfil") -> int:
+    def apply(self, text: str, erp: str = "fulfil") -> int:
         """Apply a mapping text and return its version."""
         with self.store.write("apply") as tx:
-            return reference.apply_mapping(tx, connection, text, actor="stage")
-
-    def paste_exports(self) -> None:
-        """Somebody saves our export definitions in OrderWise, under the ids that the mapping has."""
-        with self.store.read() as tx:
-            version = reference.mapping_versions(tx)["orderwise"]
-        for name, id in profile_of(self.world.mapping("orderwise", version)).exports.items():
-            self.orderwise.paste_export(id, sql_of(name), name)
+            return reference.apply_mapping(tx, erp, text, actor="stage")
 
     def order(self, *, confirm: bool = True, **terms: Any) -> str:
         """Place a small order in Centra and return its number."""
+        market = connection(self.erps[0]).market
         basket = {
-            "market_id": 8 if self.erps[0] == "orderwise" else 1,
-            "country": "GB",
+            "market_id": market,
+            "country": SOLD_IN[market].countries[0],
             "lines": [BasketLine(self.sku(), 2)],
             "address": ADDRESS,
             "email": "ann@example.com",

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from erp_benches import SHIRT, SOCKS, refund_of, sold
-from erp_benches import fulfil as fulfil_bench
+from erps.fulfil.bench import bench as fulfil_bench
 
 from integration.domain.money import Money
 from integration.domain.order import Key
@@ -16,7 +16,7 @@ from integration.erp.fulfil.adapter import Fulfil
 from integration.erp.fulfil.tenant import moment_of, of_line, whole
 from integration.errors import Rejected, Unknown
 from integration.ports import Figure
-from integration.sandbox.centra_orders import BasketLine
+from integration.sandbox.centra_orders import BasketLine, VoucherUse
 
 KIT = "BX501ST1"
 """One LS104NVM and two LS106NVM."""
@@ -87,6 +87,14 @@ def test_a_warehouse_that_the_answer_passes_over_is_an_error_and_never_a_zero(be
 @pytest.mark.parametrize(("told", "pieces"), [(2.9999, 2), ("3.0", 3), (-2.5, -3), (0.1 + 0.2, 0), (10**9, 10**9)])
 def test_parts_of_pieces_are_rounded_down_and_below_zero_too(told, pieces):
     assert whole(told) == pieces
+
+
+def test_a_line_that_no_unit_price_gives_exactly_is_posted_in_two_rows(bench):
+    coarse = replace(bench.mapping, options={**bench.mapping.options, "unit_price_decimals": 0})
+    draft = bench.erp.compose(bench.order(lines=[BasketLine(SOCKS, 7)], vouchers=[VoucherUse("STAFF333")]), coarse)
+    bench.erp.order_write(draft).send()
+    (sale,) = bench.documents(draft.reference)
+    assert [sku for sku, *_ in sale["lines"] if sku] == [SOCKS, SOCKS]
 
 
 def test_a_product_that_was_switched_off_has_no_figure(bench):

@@ -5,7 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from erp_benches import SHIRT, SOCKS, orderwise, refund_of, sold
+from erp_benches import SHIRT, SOCKS, refund_of, sold
+from erps.orderwise.bench import bench as orderwise
 from hypothesis import given
 from hypothesis import strategies as st
 

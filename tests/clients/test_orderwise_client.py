@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import responses
+from erps.orderwise.bench import paste_exports
 from stage import Stage
 
 import mappings
@@ -232,7 +233,7 @@ def test_every_export_has_the_columns_that_are_checked_for_and_each_of_them_matt
             ask()
         assert raised.value.type == "SCHEMA_CHANGE"
         assert raised.value.cause.endswith(f"export {name} {id} {column}")
-        stage.paste_exports()
+        paste_exports(stage)
     ask()
 
 

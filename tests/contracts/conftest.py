@@ -1,37 +1,22 @@
-"""The contracts run once for every ERP adapter there is; what only a call of ours can prove, for those that have the call."""
+"""The contracts run once for every ERP there is; what only a call of ours can prove, for those that have the call."""
 
 from collections.abc import Iterator
 
 import pytest
-from erp_benches import ANNOUNCING, BOOKING, ERPS, Bench
+from erp_benches import Bench, made
+from erp_folders import NAMES, with_call, without_call
 
 
-def _made(name: str) -> Iterator[Bench]:
-    made = ERPS[name]()
-    yield made
-    made.stage.store.close()
+def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = made(request.param)
+    yield bench
+    bench.stage.store.close()
 
 
-@pytest.fixture(params=sorted(ERPS))
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from _made(request.param)
-
-
-@pytest.fixture(params=sorted(ANNOUNCING))
-def announcing(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from _made(request.param)
-
-
-@pytest.fixture(params=sorted(set(ERPS) - set(ANNOUNCING)))
-def keyed_returns(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from _made(request.param)
-
-
-@pytest.fixture(params=sorted(BOOKING))
-def booking(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from _made(request.param)
-
-
-@pytest.fixture(params=sorted(set(ERPS) - set(BOOKING)))
-def keyed_memos(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    yield from _made(request.param)
+bench = pytest.fixture(_bench, params=NAMES)
+announcing = pytest.fixture(_bench, params=with_call("return"))
+keyed_returns = pytest.fixture(_bench, params=without_call("return"))
+booking = pytest.fixture(_bench, params=with_call("memo"))
+keyed_memos = pytest.fixture(_bench, params=without_call("memo"))
+making = pytest.fixture(_bench, params=with_call("item"))
+keyed_items = pytest.fixture(_bench, params=without_call("item"))

@@ -124,7 +124,7 @@ def write_of(bench: Bench, **terms: Any) -> tuple[Any, str]:
 def test_posting_twice_gives_one_memo(booking: Bench) -> None:
     bench = booking
     write, reference = write_of(bench)
-    assert write.effect_class is EffectClass.LOOK_UP
+    assert write.effect_class is not EffectClass.BLIND
     assert write.find() == []
     first = write.send()
     assert [write.send(), *write.find()] == [first, first]
@@ -202,7 +202,8 @@ def test_a_memo_that_the_erp_makes_otherwise_is_never_posted(booking: Bench) -> 
         write.send()
     assert raised.value.type == "CREDIT_MISMATCH"
     assert "tax" in str(raised.value)
-    assert [memo["state"] for memo in bench.memos(reference)] == ["cancel"]
+    (taken_back,) = bench.memos(reference)
+    assert taken_back["state"].startswith("cancel")
     assert bench.erp.memos([reference]) == {reference: []}  # nothing was booked
     assert write.send() in write.find()
 
@@ -260,7 +261,7 @@ def test_a_memo_that_a_person_keyed_under_our_reference_is_the_refund_in_every_p
     since = bench.stage.clock.now() - timedelta(seconds=1)
     draft = bench.erp.compose_memo(refund_of(bench, order, "81", {SHIRT: 1, SOCKS: 2}), order, ref, bench.mapping)
     assert bench.erp.memos([draft.reference]) == {draft.reference: []}
-    keyed = bench.stage.orderwise.credit(int(ref), {SHIRT: 1, SOCKS: 2}, draft.reference)
+    keyed = bench.credit_by_hand(bench.erp.reference(order.number), {SHIRT: 1, SOCKS: 2}, draft.reference)
     (memo,) = bench.erp.memos([draft.reference])[draft.reference]
     assert (memo.ref, memo.life, dict(memo.components)) == (str(keyed), "posted", dict(draft.components))
     bench.credit_by_hand(bench.erp.reference(order.number))
@@ -273,7 +274,7 @@ def test_a_memo_that_a_person_keyed_otherwise_differs_where_it_does(keyed_memos:
     bench = keyed_memos
     order, ref = sold(bench)
     draft = bench.erp.compose_memo(refund_of(bench, order, "81", {SHIRT: 2}), order, ref, bench.mapping)
-    bench.stage.orderwise.credit(int(ref), {SHIRT: 1}, draft.reference, posted=False)
+    bench.credit_by_hand(bench.erp.reference(order.number), {SHIRT: 1}, draft.reference, posted=False)
     (memo,) = bench.erp.memos([draft.reference])[draft.reference]
     assert memo.life == "draft"
     assert {name for name, ours in draft.components.items() if memo.components[name] != ours} == {

@@ -45,10 +45,8 @@ def test_a_return_is_announced_with_exactly_its_pieces_and_no_value(announcing: 
     write = announced(bench, order, ref, {SOCKS: 2})
     assert write.find() == []
     made = write.send()
-    (sale,) = returns_in_erp(bench)
-    assert str(sale["id"]) == made
-    assert [(sku, quantity, float(amount)) for sku, quantity, _, amount, _ in sale["lines"]] == [(SOCKS, -2.0, 0)]
-    assert float(sale["total"]) == 0
+    (booked,) = returns_in_erp(bench)
+    assert (str(booked["id"]), booked["pieces"], booked["value"]) == (made, {SOCKS: 2}, 0)
     (receipt,) = receipts(bench)
     assert (receipt.life, receipt.lines) == ("expected", (InspectedLine(SOCKS, 2),))
     assert receipt.received_at is None
@@ -62,7 +60,7 @@ def test_a_time_out_after_the_announcement_is_unknown_and_the_return_is_found(an
     bench.fault(fault, bench.calls["return"])
     with pytest.raises(Unknown):
         write.send()
-    assert write.find() == [str(sale["id"]) for sale in returns_in_erp(bench)]
+    assert write.find() == [str(booked["id"]) for booked in returns_in_erp(bench)]
     assert len(returns_in_erp(bench)) == 1
 
 
@@ -109,12 +107,11 @@ def test_two_returns_of_one_line_are_two_documents_and_never_more_than_was_sold(
         announced(bench, order, ref, {SOCKS: 1}, "33").send()
 
 
-def test_a_line_posted_in_two_rows_can_be_returned_piece_by_piece(announcing: Bench) -> None:
+def test_a_line_that_no_unit_price_gives_exactly_can_be_returned_piece_by_piece(announcing: Bench) -> None:
     bench = announcing
     coarse = replace(bench.mapping, options={**bench.mapping.options, "unit_price_decimals": 0})
     order = bench.order(lines=[BasketLine(SOCKS, 7)], vouchers=[VoucherUse("STAFF333")])
     ref = bench.erp.order_write(bench.erp.compose(order, coarse)).send()
-    assert len([line for line in bench.documents(bench.erp.reference(order.number))[0]["lines"] if line[0]]) == 2
     bench.ship(bench.erp.reference(order.number))
     for number in range(31, 38):
         announced(bench, order, ref, {SOCKS: 1}, str(number)).send()

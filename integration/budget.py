@@ -167,6 +167,14 @@ class Gate:
             if slot % PARTS == 0:  # once a window is often enough
                 spending.forget(tx, self.system, name, slot - 2 * PARTS)
 
+    def charge(self, lane: str, costs: Mapping[str, int]) -> None:
+        """Note what a call cost beyond what it asked for: it is spent, whether it was allowed or not."""
+        quotas = [quota for quota in self.quotas if costs.get(quota.measure)]
+        if quotas:
+            with self.store.write("budget", durable=False) as tx:
+                spent = [(quota.name, quota.slot(tx.now), costs[quota.measure]) for quota in quotas]
+                spending.add(tx, self.system, lane, spent)
+
     def told(self, measure: str, window: timedelta, used: int) -> None:
         """The remote itself says how much of a quota is used: what we did not spend was others', and counts too."""
         quota = next((q for q in self.quotas if q.measure == measure and q.window == window), None)
@@ -222,6 +230,9 @@ class Bystander(Gate):
         """Let everybody pass."""
 
     def took(self, seconds: float) -> None:
+        """Not ours to say."""
+
+    def charge(self, lane: str, costs: Mapping[str, int]) -> None:
         """Not ours to say."""
 
     def succeeded(self) -> None:

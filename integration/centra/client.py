@@ -1,5 +1,6 @@
 """Centra's Integration API: one GraphQL endpoint, three kinds of error (centra.dev, Integration API)."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,15 +29,20 @@ class CentraClient:
     def __init__(self, http: Http) -> None:
         self.http = http
         http.denies = denied
+        self._weights: dict[str, float] = {}
+        """What a query really cost, as a part of what was guessed."""
 
     def now(self) -> datetime:
         """Our clock."""
         return self.http.gate.store.now()
 
     def read(self, name: str, variables: Mapping[str, object], *, lane: str, complexity: int = 0) -> dict[str, Any]:
-        """The `data` of a query. Partial data beside `errors` is never used. Raises `Unavailable` or `Rejected`."""
-        costs = {"requests": 1, "complexity": complexity}
-        return self._run(name, variables, lane=lane, writes=False, costs=costs)
+        """The `data` of a query. Partial data beside `errors` is never used. Raises `Unavailable` or `Rejected`.
+
+        `complexity` is a guess: every answer says what it cost, which is spent, and by which the next guess is weighed.
+        """
+        costs = {"requests": 1, "complexity": math.ceil(complexity * self._weights.get(name, 1.0))}
+        return self._run(name, variables, lane=lane, writes=False, costs=costs, guess=complexity)
 
     def change(
         self, name: str, variables: Mapping[str, object], *, lane: str, refused_as: str = "SCHEMA_CHANGE"
@@ -55,7 +61,14 @@ class CentraClient:
         return dict(payload)
 
     def _run(
-        self, name: str, variables: Mapping[str, object], *, lane: str, writes: bool, costs: Mapping[str, int]
+        self,
+        name: str,
+        variables: Mapping[str, object],
+        *,
+        lane: str,
+        writes: bool,
+        costs: Mapping[str, int],
+        guess: int = 0,
     ) -> dict[str, Any]:
         body = {"query": query(name), "variables": dict(variables)}
         try:
@@ -67,10 +80,21 @@ class CentraClient:
         document = reply.document
         if not isinstance(document, dict) or not ("data" in document or "errors" in document):
             return self._nonsense(name, writes)
+        self._learn(name, document, lane, costs, guess)
         if document.get("errors"):
             raise self._refused(name, document, "GraphQL errors", "", writes=writes)
         data = document.get("data")
         return data if isinstance(data, dict) else self._nonsense(name, writes)
+
+    def _learn(self, name: str, document: dict[str, Any], lane: str, costs: Mapping[str, int], guess: int) -> None:
+        """What an answer says it cost (`extensions.complexity`): spend what was guessed too low, and guess better."""
+        extensions = document.get("extensions")
+        cost = extensions.get("complexity") if isinstance(extensions, dict) else None
+        if not guess or not isinstance(cost, int) or cost <= 0:
+            return
+        self._weights[name] = cost / guess
+        if cost > costs["complexity"]:
+            self.http.gate.charge(lane, {"complexity": cost - costs["complexity"]})
 
     def _nonsense(self, name: str, writes: bool) -> dict[str, Any]:
         message = f"Centra answered {name} with something that is no GraphQL response"

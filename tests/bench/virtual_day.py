@@ -101,16 +101,18 @@ class Day:
 
     def until(self, done: Callable[[], bool], most: timedelta) -> None:
         """Let everybody work until `done` or for so long. Raises `TimeoutError`."""
-        end, self._over = self.clock.now() + most, False
+        end, self._over, was_done = self.clock.now() + most, False, False
 
         def sweeper() -> None:
+            nonlocal was_done
             while not self._over:
                 sweep.tick(self.world)
                 self.clock.sleep(self.world.settings.sweep_every.total_seconds())
-                self._over = done() or self.clock.now() >= end
+                was_done = done()
+                self._over = was_done or self.clock.now() >= end
 
         self.clock.run([sweeper, *[lambda lanes=lanes: self._worker(lanes) for lanes in WORKERS]])
-        if not done():
+        if not was_done:
             raise TimeoutError(f"not done within {most} of virtual time")
 
     def _worker(self, lanes: tuple[str, ...]) -> None:

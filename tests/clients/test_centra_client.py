@@ -9,11 +9,13 @@ from graphql import build_schema, parse, validate
 
 import integration.centra
 import integration.sandbox
+from integration.budget import Gate, Quota
 from integration.centra.client import CentraClient
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http, new_session
 from integration.sandbox import centra as sandbox
 from integration.sandbox.generator import Generator
+from integration.store import spending
 
 DOCUMENTS = sorted(p.name for p in (files(integration.centra) / "queries").iterdir() if p.name.endswith(".graphql"))
 
@@ -55,6 +57,25 @@ PARTIAL = {
 }
 FORBIDDEN = {"errors": [{"message": "You need Order:read", "extensions": {"category": "authorization"}}], "data": None}
 INVALID = {"errors": [{"message": "Cannot query field nope", "locations": [{"line": 1, "column": 1}]}]}
+
+
+@pytest.mark.parametrize(("cost", "told_to_wait"), [(900, True), (300, False)])
+def test_what_a_query_says_it_cost_is_spent_and_weighs_the_next_guess(store, clock, wire, cost, told_to_wait):
+    gate = Gate(store, "remote", (Quota("complexity", 1_000, timedelta(seconds=10)),))
+    http = Http("https://brand.test", headers={}, session=new_session(), gate=gate, sleep=clock.sleep)
+    client = CentraClient(http)
+    told(wire, {"data": {"orders": []}, "extensions": {"complexity": cost}})
+    client.read("orders", {}, lane="orders", complexity=400)
+    with store.read() as tx:
+        assert sum(spending.used_by_lane(tx, "remote", "complexity/10000ms", 0).values()) == max(cost, 400)
+    if told_to_wait:
+        with pytest.raises(Unavailable, match="complexity budget"):
+            client.read("orders", {}, lane="orders", complexity=400)
+        return
+    told(wire, {"data": {"orders": []}, "extensions": {"complexity": cost}})
+    client.read("orders", {}, lane="orders", complexity=400)
+    with store.read() as tx:
+        assert sum(spending.used_by_lane(tx, "remote", "complexity/10000ms", 0).values()) == 400 + cost
 
 
 def test_partial_data_beside_errors_is_never_used(client, wire):

@@ -168,7 +168,7 @@ def _formula(books: Books) -> list[str]:
     broken = []
     for sku, row in books.whole["stock"].items():
         for house, level in row["warehouses"].items():
-            key = (books.ground.place[int(house)], sku)
+            key = (books.ground.place.get(int(house), ""), sku)
             if key not in figures or sku in excused:
                 continue
             least, most = (max(0, figures[key] - off[key]) for off in (kept, unknown))

@@ -58,7 +58,6 @@ class Watched(WsgiTransport):
         answer = super().send(request, **options)
         if answer.status_code == 429:
             self.throttled.append(self.clock.now())
-            print("429", self.clock.now(), request.url, (request.body or b"")[:150], answer.text[:200], flush=True)
         return answer
 
 

@@ -157,7 +157,7 @@ class Centra:
         with self.guard:
             self.products.withhold(sku)
 
-    def change_product(self, sku: str, **words: Any) -> None:
+    def change_product(self, sku: str, /, **words: Any) -> None:
         """A person edits a SKU: `ean`, `sku`, `name` and `status` (ACTIVE, INACTIVE, CANCELLED) of its variant."""
         with self.guard:
             self.products.change(sku, **words)

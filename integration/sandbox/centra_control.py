@@ -95,7 +95,7 @@ class Control:
     def _return(self, parts: list[str], words: Words) -> Reply:
         """Tell a return to do something; the answer is all returns of its order."""
         id, verb = int(parts[0]), parts[1] if len(parts) == 2 else ""
-        acts = {
+        acts: dict[str, Callable[..., None]] = {
             "complete": self.centra.complete_return,
             "refund": self.centra.refund_return,
             "cancel": self.centra.cancel_return,
@@ -109,7 +109,7 @@ class Control:
     def _product(self, parts: list[str], words: Words) -> Reply:
         """`make` takes `{"status": "INACTIVE"}`, `change` what a person edits; the answer is the variant's status."""
         sku, verb = parts[0], parts[1] if len(parts) == 2 else ""
-        acts = {
+        acts: dict[str, Callable[..., None]] = {
             "withhold": self.centra.withhold_product,
             "make": self.centra.make_product,
             "change": self.centra.change_product,

@@ -59,7 +59,7 @@ class Products:
         self.shapes.sizes |= {size["id"]: size for size in variant["productSizes"]}
         self._change(variant, {"status": status})
 
-    def change(self, sku: str, **words: Any) -> None:
+    def change(self, sku: str, /, **words: Any) -> None:
         """A person edits a SKU: `ean`, `sku` (its numbers), `name` and `status` of its whole variant."""
         size = self._size(sku)
         for word, name in (("ean", "EAN"), ("sku", "SKU")):

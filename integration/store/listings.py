@@ -52,7 +52,8 @@ def _moved(tx: Transaction, system: str, items: Mapping[str, Item]) -> list[Move
     moved = []
     for row in tx.execute(select(listing.c.sku, listing.c.ref).where(listing.c.system == system, same)):
         if row.ref in refs and refs[row.ref] != row.sku and row.sku not in items:
-            moved.append(Moved(row.sku, refs[row.ref], row.ref))
+            if folded(row.sku) != folded(refs[row.ref]):
+                moved.append(Moved(row.sku, refs[row.ref], row.ref))
             tx.execute(delete(listing).where(listing.c.system == system, listing.c.sku == row.sku))
         elif row.sku in items and items[row.sku].ref != row.ref:
             moved.append(Moved(row.sku, row.sku, items[row.sku].ref))

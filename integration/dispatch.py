@@ -10,7 +10,7 @@ from typing import Any
 
 from integration.domain.money import Money, total
 from integration.domain.order import Order
-from integration.domain.shipment import Dispatch, Parcel, ShippedLine, ShownShipment
+from integration.domain.shipment import ANY_LINE, Dispatch, Parcel, ShippedLine, ShownShipment
 from integration.errors import Rejected
 from mappings import Mapping as Mapped
 from mappings import Service
@@ -77,7 +77,7 @@ def in_order_lines(dispatch: Dispatch, order: Order) -> Dispatch:
     """
     ordered = {line.id: line for line in order.lines}
     pieces: Counter[str] = Counter()
-    for line in dispatch.lines:
+    for line in (named for told in dispatch.lines for named in _named(told, order)):
         wanted = ordered.get(line.order_line)
         if wanted is None:
             raise conflict(f"{line.sku} belongs to no line of the order: never ordered, or cancelled in Centra")
@@ -88,6 +88,20 @@ def in_order_lines(dispatch: Dispatch, order: Order) -> Dispatch:
         raise Rejected("SHIPMENT_INCOMPLETE", "no lines", f"{dispatch.number} names no whole pieces of an order line")
     lines = tuple(ShippedLine(id, ordered[id].sku, quantity) for id, quantity in sorted(pieces.items()))
     return replace(dispatch, lines=lines)
+
+
+def _named(line: ShippedLine, order: Order) -> list[ShippedLine]:
+    """A line of which only the SKU is known, as lines of the order: filled in their sequence, the last takes what is left."""
+    known = [ordered for ordered in order.lines if ordered.sku == line.sku]
+    if line.order_line != ANY_LINE or not known:
+        return [line]
+    found, left = [], line.quantity
+    for ordered in known:
+        here = left if ordered is known[-1] else min(left, ordered.quantity)
+        left -= here
+        if here:
+            found.append(ShippedLine(ordered.id, line.sku, here))
+    return found
 
 
 def check_room(dispatch: Dispatch, order: Order, others: Sequence[ShownShipment]) -> None:

@@ -37,8 +37,8 @@ def perform(
 ) -> str:
     """Make the other side have this document exactly once, and return its id there.
 
-    Raises `Unknown` or `NotReady` while an earlier call is in doubt, `Unavailable` when surely nothing was done,
-    `Rejected` when they refused or have several. `with_intent` are columns of the job that the intent writes with it;
+    Raises `Unknown` or `NotReady` while an earlier call is in doubt, `Unavailable` when surely nothing was done, `NotReady`
+    while a document waits on offer, `Rejected` when they refused or have several. `with_intent` are columns of the job that the intent writes with it;
     `may_send` is asked before a call that repeats a doubtful one, `may_intend` in the transaction of every intent; each
     raises to forbid it.
     """
@@ -119,7 +119,7 @@ def _send(store: Store, job: Job, write: Write, point: Callable[[str], None]) ->
     except Unknown:
         _record(store, job, write, "unknown")
         raise
-    except Unavailable:
+    except (Unavailable, NotReady):  # surely nothing was done: not reached, or only put on offer
         _record(store, job, write, "void")
         raise
     except Rejected:

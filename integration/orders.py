@@ -2,14 +2,15 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from integration import items, release, stock
 from integration.domain.order import Order
 from integration.domain.proof import compare, seal
 from integration.errors import NotReady, Rejected, Unavailable
-from integration.ports import ERP, SALES_ORDER, Fetched, Standing
-from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, proofs
+from integration.ports import ERP, SALES_ORDER, Fetched, Offer, Standing, Write
+from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, offers, proofs
 from integration.store.ledger import Job
 from integration.vault import VaultError
 from integration.wiring import World
@@ -40,6 +41,8 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
         job.values["released_at"] = now
     if decision.state == "cancelling":
         job.values["rung_at"] = None  # the sweeper rings the cancellation at once: no chain of posting leads there
+    if job.row.state == "held" and not past.sent and decision.state != "ready":
+        job.also(lambda tx: offers.withdraw(tx, job.id))
     if decision.state == "held":
         job.values["not_before"] = decision.not_before or now + world.settings.reread_every
     if decision.state == "cancelled" and job.row.state != "cancelled":
@@ -93,12 +96,35 @@ def _seal(tx: Transaction, world: World, job_id: int, content: bytes, *, same: b
         documents.put(tx, world.vault, job_id, "order", content, only_latest=True)
 
 
+def offered(job: Job, write: Write, world: World) -> Write:
+    """The same; one that the ERP fetches itself is held while it is on offer, so that a hint wakes it."""
+
+    def offer(terms: Offer) -> str:
+        job.then("held")
+        with world.store.write("offered") as tx:
+            offers.put(tx, job.id, terms)
+        return write.send()
+
+    terms = write.offer
+    return write if terms is None else replace(write, send=lambda: offer(terms))
+
+
 def still_released(job: Job, order: Order, mapping: Mapped, world: World) -> Callable[[], None]:
-    """Asked before a doubtful call is repeated: an order that was put on hold meanwhile is only looked up."""
+    """Asked before a doubtful call is repeated: an order that was put on hold meanwhile is only looked up, and one that the
+    ERP has acknowledged and does not show is no order that never arrived.
+    """
 
     def ask() -> None:
+        with world.store.read() as tx:
+            acknowledged = offers.is_acknowledged(tx, job.id)
+        if acknowledged:
+            job.also(lambda tx: offers.withdraw(tx, job.id))  # whoever replays it puts it on offer again
+            message = "the ERP said that it has imported this order, and does not show it"
+            raise Rejected("ORDER_MISSING_IN_ERP", "acknowledged, then gone", message)
         why = release.unreleased(order, mapping)
         if why:
+            with world.store.write("offer.withdrawn") as tx:
+                offers.withdraw(tx, job.id)
             job.then("held", why)
             raise NotReady(
                 f"the ERP does not have it, and {why}", until=world.store.now() + world.settings.reread_every

@@ -43,11 +43,20 @@ class EffectClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A document that the other side fetches itself, from its `channel`; it is to say within that time that it has it."""
+
+    channel: str
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """One write that another system will see.
 
     `send()` makes the call and returns the remote's id; `find()` returns the ids the remote has under `reference`.
-    `wait` is how long after a doubtful call the look-up proves nothing; `takes` bounds the call itself.
+    `wait` is how long after a doubtful call the look-up proves nothing; `takes` bounds the call itself. With an `offer`
+    nobody is called: `send()` raises `NotReady`, and what is in doubt begins when the other side fetches it.
     """
 
     name: str
@@ -58,6 +67,7 @@ class Write:
     find: Callable[[], Sequence[str]]
     wait: timedelta
     takes: timedelta
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)

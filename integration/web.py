@@ -1,7 +1,7 @@
 """The webhook receiver: verify, mark, commit, answer.
 
-`POST /centra/<instance>` names documents; `POST /fulfil/<connection>` names SKUs whose stock may have changed; `GET
-/healthz`. 2xx means that the hint is committed. The body of an error says nothing that an attacker could use.
+`POST /centra/<instance>` names documents; `POST /fulfil/<connection>` names SKUs whose stock may have changed; the doors below
+`/orderwise/<connection>/` are in `integration.session_doors`; `GET /healthz`. 2xx means that the hint is committed. The body of an error says nothing that an attacker could use.
 """
 
 import re
@@ -15,6 +15,7 @@ from integration.centra import webhooks as centra
 from integration.domain.order import Key
 from integration.erp.fulfil import webhooks as fulfil
 from integration.errors import Unavailable
+from integration.session_doors import NO_DOOR, SessionDoors
 from integration.settings import ErpSettings, SettingsError
 from integration.store import ledger
 from integration.wiring import World
@@ -26,6 +27,7 @@ Answer = tuple[str, bytes]
 Commit = Callable[[], list[Key]]
 """Writes what was heard and gives the keys to ring. Raises `Unavailable`."""
 Hear = Callable[[str, dict[str, Any], bytes], Commit]
+SESSION_DOORS = "/orderwise/"
 MAX_BODY = max(centra.MAX_BODY, fulfil.MAX_BODY)
 
 
@@ -36,12 +38,19 @@ class Receiver:
         self.world = world
         self.counts: dict[str, int] = {}
         self.doors: dict[str, ErpSettings] = {}
+        self.sessions = SessionDoors(world)
         self.secrets = {told.name: [s.reveal() for s in told.webhook_secrets] for told in world.settings.centra}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         reason, (status, body) = self._answer(environ)
         self.counts[reason] = self.counts.get(reason, 0) + 1
-        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+        kind = "text/xml" if body.startswith(b"<?xml") else "text/plain"
+        headers = [("Content-Type", f"{kind}; charset=utf-8"), ("Content-Length", str(len(body)))]
+        headers.append(("Cache-Control", "no-store"))
+        if reason == "forged" and environ.get("PATH_INFO", "").startswith(SESSION_DOORS):
+            headers.append(
+                ("WWW-Authenticate", 'Basic realm="session"')
+            )  # some clients log in only when they are asked
         if status.startswith("503"):
             headers.append(("Retry-After", "10"))
         start_response(status, headers)
@@ -51,6 +60,8 @@ class Receiver:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
         if path == "/healthz":
             return "health", self._health()
+        if path.startswith(SESSION_DOORS):
+            return self._session(path.removeprefix(SESSION_DOORS), method, environ)
         _, system, name = path.split("/", 2) if path.count("/") == 2 else ("", "", "")
         hear = {"centra": self._documents, "fulfil": self._levels}.get(system)
         if hear is None or not self._has_door(system, name):
@@ -58,6 +69,16 @@ class Receiver:
         if method != "POST":
             return "method", ("405 Method Not Allowed", b"POST only\n")
         return self._receive(hear, name, environ)
+
+    def _session(self, path: str, method: str, environ: dict[str, Any]) -> tuple[str, Answer]:
+        connection = path.partition("/")[0]
+        if path.count("/") != 2 or not self._has_door("orderwise", connection):
+            reply = NO_DOOR
+        else:
+            logins = [secret.reveal() for secret in self.doors[connection].webhook_secrets]
+            header = str(environ.get("HTTP_AUTHORIZATION", ""))
+            reply = self.sessions.answer(path, method, header, logins, lambda most: _body(environ, most))
+        return reply[0], reply[1:]
 
     def _has_door(self, system: str, name: str) -> bool:
         """Whether anybody may knock here; a connection's terms are read once, as at a restart."""
@@ -128,11 +149,11 @@ class Receiver:
             return "503 Service Unavailable", b"the ledger cannot be reached\n"
 
 
-def _body(environ: dict[str, Any]) -> bytes | None:
-    """The raw body, or `None` when it is larger than any webhook."""
+def _body(environ: dict[str, Any], most: int = MAX_BODY) -> bytes | None:
+    """The raw body, or `None` when it is larger than any that is expected."""
     told = str(environ.get("CONTENT_LENGTH") or "")
     known = re.fullmatch(r"[0-9]{1,12}", told)
-    if told and (not known or int(told) > MAX_BODY):
+    if told and (not known or int(told) > most):
         return None
-    body: bytes = environ["wsgi.input"].read(int(told) if known else MAX_BODY + 1)
-    return body if len(body) <= MAX_BODY else None
+    body: bytes = environ["wsgi.input"].read(int(told) if known else most + 1)
+    return body if len(body) <= most else None

@@ -10,7 +10,7 @@ A feed reads numbers and change stamps, marks, commits, and only then confirms o
 
 from datetime import timedelta
 
-from integration import intake, reprove, vigil
+from integration import intake, offers, reprove, vigil
 from integration.domain.order import Key
 from integration.wiring import World
 from tasks.feed import feed
@@ -79,6 +79,7 @@ def release(connection: str, world: World) -> None:
 def watch(instance: str, world: World) -> None:
     """What is late, and streams that fell silent."""
     vigil.watch(instance, world)
+    offers.watch(instance, world)
 
 
 def release_held(world: World) -> list[Key]:

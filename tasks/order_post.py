@@ -39,12 +39,13 @@ def take_order(page: Page, world: World) -> None:
 
 @step("orders")
 def post_order(job: Job, world: World) -> None:
-    """Create the sales order, or adopt the one that an earlier attempt created."""
+    """Create the sales order or put it on offer, or adopt the one that an earlier attempt created."""
     order, mapping, erp = orders.reread(job, world)
     items.require(world.store, erp, [line.sku for line in order.lines])
     draft = erp.compose(order, mapping)
     released = orders.still_released(job, order, mapping, world)
-    ref = world.effect(job, erp.order_write(draft), may_send=released, posted_version=job.row.source_version)
+    write = orders.offered(job, erp.order_write(draft), world)
+    ref = world.effect(job, write, may_send=released, posted_version=job.row.source_version)
     job.then("posted", f"accepted by {erp.name} as {ref}; not yet proved", erp_ref=ref, posted_at=world.store.now())
 
 

@@ -5,10 +5,13 @@ from datetime import datetime
 
 from integration.domain.money import Money
 
+ANY_LINE = "*"
+"""In place of an order line's id where an ERP only tells the SKU."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShippedLine:
-    """`quantity` whole pieces of the order line with the storefront's id `order_line`."""
+    """`quantity` whole pieces of the order line with the storefront's id `order_line`, or of `ANY_LINE`."""
 
     order_line: str
     sku: str

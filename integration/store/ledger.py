@@ -522,8 +522,10 @@ def attempt_recorded(tx: Transaction, task_id: str) -> bool:
 
 
 def park(tx: Transaction, claimed: Job, until: datetime) -> None:
-    """Let a settled row rest until an instant of the store's clock."""
-    tx.execute(update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(not_before=until))
+    """Let a settled row rest until an instant of the store's clock; not one that is held and was hinted meanwhile."""
+    hinted = and_(job.c.state == "held", job.c.dirty_seq > claimed.row.dirty_seq)
+    rests = case((hinted, None), else_=bindparam(None, until, job.c.not_before.type))
+    tx.execute(update(job).where(job.c.id == claimed.id, job.c.fence == claimed.fence).values(not_before=rests))
 
 
 def unseen(tx: Transaction, instance: str, kind: str, stamps: Mapping[str, str]) -> list[Key]:

@@ -182,6 +182,18 @@ effect = Table(
     UniqueConstraint("job_id", "name"),
 )
 
+offer = Table(
+    "offer",
+    metadata,
+    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("channel", String(64), nullable=False, comment="from where the other side fetches it"),
+    Column("offered_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False, comment="by then it is to be acknowledged"),
+    Column("pulls", Integer, nullable=False, server_default="0"),
+    Column("pulled_at", Instant, comment="the last time"),
+    Column("acknowledged_at", Instant, comment="the other side says that it has it"),
+)
+
 proof = Table(
     "proof",
     metadata,

@@ -2,7 +2,12 @@
 
 Whether `POST /sales/order` makes the order at once or queues it for its session's next run is unconfirmed, and nothing shows
 it to know a reference again. So an answer with an id is done, an answer without one is in doubt, and doubt is resolved by
-ORDER_BY_REF once the session must have run. No public call cancels an order: a person does, and ORDER_BY_REF shows it.
+ORDER_BY_REF once the session must have run.
+
+With `transport = "session"` nobody is called at all: the order is offered, and its session pulls it. The pull is the sending
+(class C, look-up only): it may die before the import or after it, what it acknowledges may get lost, and the import may refuse
+an order in an e-mail; so a pulled order is in doubt until ORDER_BY_REF shows it, and goes back on offer once that proves that
+it was not imported. Offering twice is harmless: a session refuses a number that it has. No public call cancels an order: a person does, and ORDER_BY_REF shows it.
 """
 
 import re
@@ -13,11 +18,12 @@ from typing import Any
 from integration import translation
 from integration.domain.money import Money
 from integration.domain.order import Order
-from integration.erp.orderwise import wire
+from integration.erp.orderwise import wire, xml_orders
 from integration.erp.orderwise.client import Refusal, Row, named
+from integration.erp.orderwise.profile import SESSION
 from integration.erp.orderwise.tenant import Tenant, fingerprint, sku_of, stamp_of
-from integration.errors import Rejected, Unknown, Unmapped
-from integration.ports import CANCELLATION, SALES_ORDER, Booking, Draft, EffectClass, Standing, Write
+from integration.errors import NotReady, Rejected, Unknown, Unmapped
+from integration.ports import CANCELLATION, SALES_ORDER, Booking, Draft, EffectClass, Offer, Standing, Write
 from mappings import Mapping as Mapped
 
 LANE = "orders"
@@ -40,6 +46,9 @@ class Orders(Tenant):
         reference = self.reference(order.number)
         request = wire.order_request(reference, found, market, mapping, self.profile)
         body = {"session": market.channel, "file": mapping.file, "order": request}
+        if self.profile.transport == SESSION:
+            request = xml_orders.numbered(request)
+            body = {"session": market.channel, "xml": xml_orders.sales_order(request, self.profile)}
         return Draft(
             reference=reference,
             request=body,
@@ -49,16 +58,23 @@ class Orders(Tenant):
         )
 
     def order_write(self, draft: Draft) -> Write:
+        pulled, session = self.profile.transport == SESSION, self.profile.session
+        offer = Offer(str(draft.request["session"]), session.acknowledged_within)
         return Write(
             name=SALES_ORDER,
             effect_class=EffectClass.LOOK_UP,
             reference=draft.reference,
             fingerprint=draft.fingerprint,
-            send=lambda: self._create(draft),
+            send=lambda: self._offer(offer) if pulled else self._create(draft),
             find=lambda: [str(row["order_id"]) for row in self._heads([draft.reference])],
-            wait=self.profile.queue,
-            takes=self.takes(1),
+            wait=session.imports_within if pulled else self.profile.queue,
+            takes=timedelta(0) if pulled else self.takes(1),
+            offer=offer if pulled else None,
         )
+
+    def _offer(self, offer: Offer) -> str:
+        until = self.client.http.gate.store.now() + offer.within
+        raise NotReady(f"on offer to e-commerce session {offer.channel}; OrderWise has not pulled it yet", until=until)
 
     def _create(self, draft: Draft) -> str:
         request: Any = draft.request["order"]

@@ -10,13 +10,37 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from mappings import BrokenMapping
 from mappings import Mapping as Mapped
 
 EXPORTS = ("stock", "products", "lookups", "order_status", "order_by_ref", "despatch", "returns", "credits")
 LIVES = ("draft", "processing", "done", "cancelled")
+API, SESSION = "api", "session"
+"""How orders come into OrderWise: we post them to OWAPI, or an e-commerce session of transfer type Web Service pulls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a connection whose orders are pulled needs beside: XML names records where JSON has their ids."""
+
+    orders_per_pull: int
+    """The most orders in one document; shop-side settings of other integrations have such a limit, too."""
+    acknowledged_within: timedelta
+    """An order that was on offer for so long without being acknowledged is a case."""
+    imports_within: timedelta
+    """Unconfirmed: how long after its pull a session may still be importing. Then absence proves that it did not import."""
+    account: str
+    """Unconfirmed: that `eCommerceAccountNumber` books every order on one customer; empty leaves it to the session's rules."""
+    tax_codes: Mapping[str, str]
+    """Tax code by tax rate id: T1 is standard and T0 zero at one integrator."""
+    delivery_methods: Mapping[str, str]
+    payment_methods: Mapping[str, str]
+    """Exact names by id: OrderWise matches them letter by letter."""
+    order_element: str
+    sku_element: str
+    """What the tenant's own templates of its despatch and stock exports call an order's number and a variant's code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +64,9 @@ class Profile:
     """Names of countries in addresses, by ISO code; the code where there is none."""
     handling: str
     """Unconfirmed: the surcharge, by its name in OrderWise, that carries handling."""
+    transport: str
+    """`api` or `session`; see `API`. Whichever it is, everything is read by OWAPI."""
+    session: Session
     order_path: str
     """Where orders are posted: seen at two integrators."""
     prices_as_net: bool
@@ -52,6 +79,39 @@ class Profile:
     """Unconfirmed: guesses of integrators go from 55 minutes to 30 days."""
     queue: timedelta
     """Unconfirmed: how long an accepted order may wait for its session's next run before it shows."""
+
+
+def _minutes(default: int) -> fields.Integer:
+    return fields.Integer(strict=True, load_default=default, validate=validate.Range(1, 1440))
+
+
+def _names_by_id() -> fields.Dict:
+    id, name = fields.String(validate=validate.Regexp(r"[0-9]+\Z")), fields.String(validate=validate.Length(min=1))
+    return fields.Dict(keys=id, values=name, load_default=dict)
+
+
+def _element(default: str) -> fields.String:
+    return fields.String(load_default=default, validate=validate.Regexp(r"[A-Za-z_][\w.-]*\Z"))
+
+
+class _Session(Schema):
+    class Meta:
+        unknown = RAISE
+
+    orders_per_pull = fields.Integer(strict=True, load_default=50, validate=validate.Range(1, 500))
+    acknowledged_within_minutes = _minutes(30)
+    imports_within_minutes = _minutes(4)
+    account = fields.String(load_default="")
+    tax_codes = _names_by_id()
+    delivery_methods = _names_by_id()
+    payment_methods = _names_by_id()
+    order_element = _element("orderNo")
+    sku_element = _element("code")
+
+    @post_load
+    def _made(self, told: dict[str, Any], **_: Any) -> Session:
+        within, imports = told.pop("acknowledged_within_minutes"), told.pop("imports_within_minutes")
+        return Session(acknowledged_within=timedelta(minutes=within), imports_within=timedelta(minutes=imports), **told)
 
 
 class _Tenant(Schema):
@@ -73,12 +133,14 @@ class _Tenant(Schema):
     currencies = fields.Dict(keys=fields.String(), values=fields.Integer(strict=True), load_default=dict)
     countries = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
     handling = fields.String(load_default="Handling", validate=validate.Length(min=1))
+    transport = fields.String(load_default=API, validate=validate.OneOf((API, SESSION)))
+    session = fields.Nested(_Session, load_default=lambda: _Session().load({}))
     order_path = fields.String(load_default="/sales/order?session_id={session}", validate=validate.Regexp(r"/\S+\Z"))
     prices_as_net = fields.Boolean(load_default=True, truthy={True}, falsy={False})
     send_payments = fields.Boolean(load_default=True, truthy={True}, falsy={False})
     available = fields.String(load_default="free", validate=validate.OneOf(("free", "in_stock", "available")))
-    token_minutes = fields.Integer(strict=True, load_default=45, validate=validate.Range(1, 1440))
-    queue_minutes = fields.Integer(strict=True, load_default=15, validate=validate.Range(1, 1440))
+    token_minutes = _minutes(45)
+    queue_minutes = _minutes(15)
 
 
 def profile_of(mapping: Mapped) -> Profile:

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from integration.domain.money import digits
-from integration.domain.shipment import Dispatch, Parcel, ShippedLine
+from integration.domain.shipment import ANY_LINE, Dispatch, Parcel, ShippedLine
 from integration.erp.orderwise.client import Row
+from integration.erp.orderwise.profile import SESSION
 from integration.erp.orderwise.tenant import Tenant, instant, sku_of, stamp_of
 from integration.erp.orderwise.wire import line_of
 from integration.ports import Hint
@@ -50,7 +51,7 @@ class Shipments(Tenant):
         return found
 
     def _delivery(self, ref: str, kinds: Mapping[str, list[Row]]) -> Dispatch | None:
-        lines = _lines(kinds.get("line", ()))
+        lines = self._lines(kinds.get("line", ()))
         if "delivery" not in kinds or lines is None:
             return None
         head = kinds["delivery"][0]
@@ -61,7 +62,7 @@ class Shipments(Tenant):
         )
 
     def _sent_directly(self, ref: str, rows: Sequence[Row]) -> Dispatch | None:
-        lines = _lines(rows)
+        lines = self._lines(rows)
         return None if lines is None else self._dispatch(ref, rows[0], "done", lines, [])
 
     def _dispatch(
@@ -84,16 +85,19 @@ class Shipments(Tenant):
             stamp=stamp_of(facts),
         )
 
+    def _lines(self, rows: Iterable[Row]) -> tuple[ShippedLine, ...] | None:
+        """Pieces by order line, several rows of one line as one; `None` where they are no whole pieces.
 
-def _lines(rows: Iterable[Row]) -> tuple[ShippedLine, ...] | None:
-    """Pieces by order line, several rows of one line as one; `None` where they are no whole pieces."""
-    pieces: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        quantity = digits(row["quantity"] or 0)
-        if quantity != quantity.to_integral_value():
-            return None
-        pieces[line_of(row["item"])[0], sku_of(row)] += int(quantity)
-    return tuple(ShippedLine(line, sku, n) for (line, sku), n in pieces.items() if n)
+        A session's import numbers lines by itself: of such an order only the SKUs are known.
+        """
+        numbered = self.profile.transport != SESSION
+        pieces: Counter[tuple[str, str]] = Counter()
+        for row in rows:
+            quantity = digits(row["quantity"] or 0)
+            if quantity != quantity.to_integral_value():
+                return None
+            pieces[line_of(row["item"])[0] if numbered else ANY_LINE, sku_of(row)] += int(quantity)
+        return tuple(ShippedLine(line, sku, n) for (line, sku), n in pieces.items() if n)
 
 
 def _parcel(number: str, head: Row) -> Parcel:

@@ -555,6 +555,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_letter")),
         sa.UniqueConstraint("task_id", "deaths", name=op.f("uq_letter_task_id_deaths")),
     )
+    op.create_table(
+        "offer",
+        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel", sa.String(length=64), nullable=False, comment="from where the other side fetches it"),
+        sa.Column("offered_at", Instant(timezone=True), nullable=False),
+        sa.Column("due_at", Instant(timezone=True), nullable=False, comment="by then it is to be acknowledged"),
+        sa.Column("pulls", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("pulled_at", Instant(timezone=True), nullable=True, comment="the last time"),
+        sa.Column(
+            "acknowledged_at", Instant(timezone=True), nullable=True, comment="the other side says that it has it"
+        ),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_offer_job_id")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_offer")),
+    )
 
     for statement in GUARDS[op.get_bind().dialect.name]:
         op.execute(statement)

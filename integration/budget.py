@@ -24,6 +24,8 @@ OTHERS = "others"
 """The lane under which the spending of other integrations stands, as the remote itself counts it."""
 
 PARTS = 60
+BRIEF = timedelta(minutes=1)
+"""In windows as short as this the higher lanes' last window says what they want of the next."""
 LOOK_AGAIN = timedelta(milliseconds=500)
 """How long a gate without quotas that was found passable is believed so."""
 OUTAGE_TYPES = ("CONNECTION_DOWN", "CONNECTION_AUTH")
@@ -154,8 +156,9 @@ class Gate:
         kept = KEPT_IN_PEAK if schedule.is_peak(tx) else KEPT_FOR_HIGHER_LANES
         for quota, units in wanted:
             spent, oldest = used.get(quota.name, (0, slots[quota.name]))
-            allowed = int(quota.units * (1 - kept[lane]))
-            if spent + units > max(allowed, 1):
+            allowed = max(int(quota.units * (1 - kept[lane])), 1)
+            allowed -= self._still_wanted(tx, lane, quota, slots[quota.name])
+            if spent + units > allowed:
                 free_at = quota.slot_starts(oldest + PARTS + 1)
                 raise Unavailable(
                     f"the {quota.measure} budget of {self.system} is spent for lane {lane}: {spent} of {allowed}",
@@ -165,7 +168,18 @@ class Gate:
         spending.add(tx, self.system, lane, [(quota.name, slots[quota.name], units) for quota, units in wanted])
         for name, slot in slots.items():
             if slot % PARTS == 0:  # once a window is often enough
-                spending.forget(tx, self.system, name, slot - 2 * PARTS)
+                spending.forget(tx, self.system, name, slot - 3 * PARTS)
+
+    def _still_wanted(self, tx: Transaction, lane: str, quota: Quota, slot: int) -> int:
+        """Units that higher lanes will want in this window yet, if they go on as in the last: what they spent comes free again
+        at once, and whoever asks first would have it.
+        """
+        higher = LANES[: LANES.index(lane)]
+        if not higher or quota.window > BRIEF:
+            return 0
+        now = spending.used_by(tx, self.system, quota.name, higher, slot - PARTS - 1, slot)
+        before = spending.used_by(tx, self.system, quota.name, higher, slot - 2 * PARTS - 1, slot - PARTS - 1)
+        return max(0, before - now)
 
     def charge(self, lane: str, costs: Mapping[str, int]) -> None:
         """Note what a call cost beyond what it asked for: it is spent, whether it was allowed or not."""

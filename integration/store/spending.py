@@ -1,6 +1,6 @@
 """What was spent of every remote quota, and the breaker of every system. Wiping the broker refills nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,13 @@ def used(tx: Transaction, system: str, since: Mapping[str, int]) -> dict[str, tu
     summed = select(spend.c.measure, func.sum(spend.c.used), func.min(spend.c.slot))
     rows = tx.execute(summed.where(spend.c.system == system, recent).group_by(spend.c.measure))
     return {measure: (int(total), oldest) for measure, total, oldest in rows}
+
+
+def used_by(tx: Transaction, system: str, measure: str, lanes: Collection[str], after: int, until: int) -> int:
+    """Units that some lanes spent in the slots after `after`, `until` the last."""
+    these = (spend.c.system == system, spend.c.measure == measure, spend.c.lane.in_(lanes))
+    summed = select(func.sum(spend.c.used)).where(*these, spend.c.slot > after, spend.c.slot <= until)
+    return int(tx.scalar(summed) or 0)
 
 
 def used_by_lane(tx: Transaction, system: str, measure: str, since_slot: int) -> dict[str, int]:

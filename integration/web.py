@@ -14,6 +14,7 @@ from integration import stock
 from integration.centra import webhooks as centra
 from integration.domain.order import Key
 from integration.erp.fulfil import webhooks as fulfil
+from integration.erp.orderwise import sessions
 from integration.errors import Unavailable
 from integration.session_doors import NO_DOOR, SessionDoors
 from integration.settings import ErpSettings, SettingsError
@@ -29,6 +30,8 @@ Commit = Callable[[], list[Key]]
 Hear = Callable[[str, dict[str, Any], bytes], Commit]
 SESSION_DOORS = "/orderwise/"
 MAX_BODY = max(centra.MAX_BODY, fulfil.MAX_BODY)
+LARGEST = max(MAX_BODY, sessions.MAX_BODY)
+"""Of any door: a server in front of them need not read further."""
 
 
 class Receiver:

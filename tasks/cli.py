@@ -320,8 +320,7 @@ def web(host: str, port: int) -> None:
     import waitress
 
     from integration import telemetry
-    from integration.centra.webhooks import MAX_BODY
-    from integration.web import Receiver
+    from integration.web import LARGEST, Receiver
 
     world = open_world()
     telemetry.configure(world.settings)
@@ -335,7 +334,7 @@ def web(host: str, port: int) -> None:
             ident=None,
             connection_limit=500,  # bounded memory: a crowd waits in the kernel
             channel_timeout=30,  # a sender that dawdles gives its place to another
-            max_request_body_size=MAX_BODY + 1,  # what is larger never reaches us
+            max_request_body_size=LARGEST + 1,  # what is larger never reaches us
             max_request_header_size=8_192,
         )
     except OSError as error:

@@ -1,7 +1,7 @@
 """Our doors as an e-commerce session of the sandbox's OrderWise calls them: a shop whose orders it fetches."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,8 +20,9 @@ def session_text(stock: bool = False) -> str:
     return example("orderwise", stock=stock).replace('transport = "api"', 'transport = "session"')
 
 
-def session_stage(*, stock: bool = False, **terms: Any) -> Stage:
-    made = Stage(erps=("orderwise",), stock=stock, LOCKSTEP_ORDERWISE_WEBHOOK_SECRETS=LOGIN, **terms)
+def session_stage(opens: Callable[..., Stage] = Stage, *, stock: bool = False) -> Stage:
+    """A stage, opened by `opens`, whose door has the login."""
+    made = opens(erps=("orderwise",), stock=stock, LOCKSTEP_ORDERWISE_WEBHOOK_SECRETS=LOGIN)
     made.apply(session_text(stock), "orderwise")
     made.orderwise.add_discount("Handling")
     return made

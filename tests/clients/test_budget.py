@@ -291,7 +291,9 @@ def test_where_nobody_else_needs_the_workers_a_slow_system_may_have_them_all(sto
     assert [may(gate), may(other), gate.is_slow()] == [None, None, False]
 
 
-def test_a_lower_lane_leaves_what_the_higher_ones_took_in_the_last_window_until_they_take_it_again_or_do_not(store, clock):
+def test_a_lower_lane_leaves_what_the_higher_ones_took_in_the_last_window_until_they_take_it_again_or_do_not(
+    store, clock
+):
     gate = Gate(store, "remote", (Quota("requests", 10, timedelta(seconds=1)),))
     for _ in range(9):
         assert may(gate, "orders") is None

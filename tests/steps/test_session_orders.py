@@ -7,17 +7,17 @@ import pytest
 from orderwise_shop import SESSION, Shop, session_stage, session_text
 from sqlalchemy import select
 from stage import ADDRESS, Stage
+from steps.conftest import OpenStage
 
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
 from integration.store.tables import document, effect
 
 
 @pytest.fixture
-def stage() -> Stage:
-    made = session_stage()
+def stage(stages: OpenStage) -> Stage:
+    made = session_stage(stages)
     made.apply(at_once(session_text()), "orderwise")
-    yield made
-    made.store.close()
+    return made
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from integration.erp.orderwise.client import sql_of
 from integration.erp.orderwise.profile import profile_of
 from integration.sandbox import catalogue
 from integration.sandbox.orderwise import PASSWORD, USER, OrderWise
+from integration.sandbox.orderwise_catalogue import TAXES
 from integration.store import reference
 
 
@@ -56,12 +57,15 @@ countries = {json.dumps(market.countries)}
 """The markets that the example mapping leaves to Fulfil: OrderWise's sandbox has a session for each of them."""
 
 
-def bench() -> Bench:
+def bench(transport: str = "api") -> Bench:
     """With the example's strategies: cancels, returns and credits are a person's."""
     stage = Stage(erps=("orderwise",))
     rates = {"DE": 19, "FR": 20, "NL": 21, "IE": 23, "SE": 25, "US": "8.875", "JP": 10, "KW": 0}
     charges = "[shipping_tax]\n" + "".join(f'{country} = "{rate}"\n' for country, rate in rates.items())
     text = example("orderwise", stock=False).replace("[shipping_tax]\n", charges) + EVERY_MARKET
+    codes = ", ".join(f'"{tax.id}" = "{tax.code}"' for tax in TAXES)
+    text = text.replace('tax_codes = { "1" = "T1", "2" = "T0" }', f"tax_codes = {{ {codes} }}")
+    text = text.replace('transport = "api"', f'transport = "{transport}"')
     mapping = stage.world.mapping("orderwise", stage.apply(text, "orderwise"))
     tenant, erp = stage.orderwise, stage.world.erp("orderwise")
 

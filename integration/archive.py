@@ -60,6 +60,41 @@ class Checks:
         return f"{len(self.documents)} open: {', '.join(self.documents[:LISTED])}{more}"
 
 
+def in_words(found: Checks) -> dict[str, str]:
+    """What the checks found, for a person: each with what it means for the archiving."""
+    status = found.offer.status if found.offer else "not there"
+    told = {"goes together": ", ".join(found.skus), "in Centra": status}
+    for connection, items in found.items.items():
+        left = (
+            f"; {found.stock[connection]} pieces on hand will be sold by nobody" if found.stock.get(connection) else ""
+        )
+        told[f"in {connection}"] = ", ".join(f"{item.sku} {_WORDS[item.status]}" for item in items) + left
+    told["orders, dispatches, returns"] = found.open_in_words if found.documents else "none is open"
+    if found.unread:
+        told["to be read"] = f"{found.unread} orders of which only the number is known"
+    if found.bundles:
+        told["in the way"] = f"{', '.join(found.bundles)} on sale with a piece of it: archive them first"
+    told["comes next"] = _next(found)
+    return told
+
+
+_WORDS = {ON_SALE: "active", HELD: "active", ARCHIVED: "deactivated"}
+
+
+def _next(found: Checks) -> str:
+    if found.bundles:
+        return "nothing, until no bundle on sale has a piece of it"
+    if found.offer is not None and found.offer.status == ON_SALE:
+        return "stop selling it in Centra"
+    if found.documents:
+        return "wait until nothing open has it"
+    if found.active:
+        return f"wait {int(WINDOW.total_seconds() // 60)} minutes for late orders, then deactivate it in {', '.join(found.active)}"
+    if found.offer is not None and found.offer.status != ARCHIVED:
+        return "archive it in Centra"
+    return "nothing: it is archived"
+
+
 def concerned(world: World, instance: str) -> list[Mapped]:
     """The connections whose mapping speaks of products."""
     return [mapping for mapping in world.mappings(instance) if mapping.products is not None]

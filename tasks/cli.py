@@ -16,6 +16,7 @@ import click
 from tasks.cli_exceptions import cases
 from tasks.cli_lanes import lanes, nights
 from tasks.cli_mappings import mappings
+from tasks.cli_products import archive, products
 from tasks.cli_stock import stock
 from tasks.terminal import (
     Door,
@@ -50,6 +51,8 @@ main.add_command(mappings)
 main.add_command(lanes)
 main.add_command(nights)
 main.add_command(stock)
+main.add_command(products)
+main.add_command(archive)
 
 
 # ------------------------------------------------------------------------------------------------------ how it stands

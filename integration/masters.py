@@ -126,7 +126,8 @@ def _judge(tx: Transaction, instance: str, side: _Side, offers: Sequence[Item], 
     mapping, connection = side.mapping, side.mapping.connection
     skus = [offer.sku for offer in offers]
     launches = listings.jobs(tx, instance, "product", skus)
-    going = {row.number for row in listings.at_work(tx, "archive") if row.instance == instance}
+    ending = {row.number for row in listings.at_work(tx, "archive") if row.instance == instance}
+    families = {row.family for row in listings.of(tx, instance, ending).values()}
     standing: set[tuple[str, str]] = set()
     for offer in offers:
         if mapping.stock is not None and mapping.stock.why_excluded(offer.sku):
@@ -138,7 +139,7 @@ def _judge(tx: Transaction, instance: str, side: _Side, offers: Sequence[Item], 
         elif item is None:
             found = _missing(tx, offer, mapping, offer.sku in fresh, offer.sku in launches)
         else:
-            found = _held_against(tx, offer, item, mapping, archived=offer.sku in going)
+            found = _held_against(tx, offer, item, mapping, archived=offer.family in families)
         for each in found:
             _open(tx, world, mapping, each)
             standing.add(each[:2])

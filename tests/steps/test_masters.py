@@ -76,7 +76,6 @@ def test_what_is_new_in_centra_is_launched_by_itself(stages: OpenStage) -> None:
 
 def test_what_was_there_before_anybody_looked_is_not_launched_but_told_of_while_it_sells(stages: OpenStage) -> None:
     stage = staged(stages, MASTERS)
-    stage.centra.change_product(CARDIGAN, status="INACTIVE")
     compare(stage)
     compare(stage)
     assert stage.rows("product") == []

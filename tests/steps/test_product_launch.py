@@ -26,8 +26,9 @@ OpenStage = Callable[..., Stage]
 
 
 def staged(stages: OpenStage, table: str = STAGED, erp: str = "orderwise", **terms: Any) -> Stage:
-    """A shop whose catalogue was seen, with nothing in it that the ERP lacks but the two forgotten ones."""
+    """A shop with nothing in it that the ERP lacks but the two forgotten ones, one of which is on sale."""
     stage = stages(erps=(erp,), **terms)
+    stage.centra.change_product(CARDIGAN, status="INACTIVE")
     stage.apply(example(erp, stock=False) + table, erp)
     if erp == "orderwise":
         stage.orderwise.add_product("TEMPLATE", "Template for goods")
@@ -112,6 +113,7 @@ def test_a_colour_is_not_released_while_some_of_its_sizes_failed_and_goes_on_whe
     stage = staged(stages)
     for sku in FAMILY:
         stage.orderwise.change_product(sku, code=f"OLD-{sku}", ean="")
+    stage.centra.change_product(CAP, status="INACTIVE")
     stage.centra.change_product(FAMILY[0], status="INACTIVE")
     taken = GOODS["LS102NVS"].ean
     stage.centra.change_product(FAMILY[2], ean=taken + "1")
@@ -175,6 +177,7 @@ def test_where_the_erp_has_no_call_a_person_makes_it_and_it_is_released_then(sta
 def test_where_people_release_nothing_is_changed_in_centra(stages: OpenStage) -> None:
     stage = staged(stages, STAGED.replace('"variant status"', '"off"'))
     stage.centra.change_product(CAP, status="INACTIVE")
+    stage.centra.change_product(CARDIGAN, status="ACTIVE")
     launch(stage, CAP, CARDIGAN)
     assert stage.centra.requests["updateProductVariant"] == 0
     assert (row(stage, CAP).state, row(stage, CAP).reason) == ("proven", "complete: it may be put on sale in Centra")

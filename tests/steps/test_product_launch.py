@@ -195,7 +195,7 @@ def test_what_was_sold_before_it_was_proved_is_a_case_until_it_is(stages: OpenSt
     (case,) = [case for case in stage.open_cases() if case.type == "PRODUCT_SELLABLE_UNVERIFIED"]
     assert (case.owner, number in case.message) == ("Ecommerce", True)
     stage.orderwise.change_product(CAP, ean=GOODS[CAP].ean)
-    stage.sweep(times=200, every=30)
+    stage.sweep(times=15, every=120)
     assert stage.open_cases() == []
 
 

@@ -10,12 +10,12 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
 ORDER_PREFIX, RETURN_PREFIX, REFUND_PREFIX = "centra-", "return-", "refund-"
-"""How our references begin in Fulfil: of orders, of expected returns, of credit memos."""
+"""How our references begin in every ERP: of orders, of expected returns, of credit memos."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What the two systems are made of: `building` is Fulfil's code of the warehouse a Centra market sells from, `place`
+    """What the two systems are made of: `building` is the ERP's code of the warehouse a Centra market sells from, `place`
     that of a Centra warehouse; `parts` the pieces in a bundle; `homeless` markets that no mapping says a warehouse of.
     """
 
@@ -35,13 +35,14 @@ class Ground:
 
 @dataclass(frozen=True)
 class Books:
-    """`centra`: its orders; `whole`: its ledger (stock, shipments, returns, refunds, e-mails); `fulfil`: its books; `jobs`
-    and `cases`: our rows and our open exceptions, each of these with the `kind` and `number` of its document, if any.
+    """One connection's. `centra`: its orders; `whole`: its ledger (stock, shipments, returns, refunds, e-mails); `erp`: the
+    ERP's books, in the rows that Fulfil's sandbox has (`books_orderwise` puts OrderWise's into them); `jobs` and `cases`: our rows and our open exceptions, each of these with the
+    `kind` and `number` of its document, if any.
     """
 
     centra: Rows
     whole: Row
-    fulfil: Row
+    erp: Row
     jobs: Rows
     cases: Rows
     ground: Ground
@@ -55,7 +56,7 @@ class Books:
     def sales(self) -> dict[str, list[Row]]:
         """The living sales orders of each Centra order."""
         found: dict[str, list[Row]] = {}
-        for sale in self.fulfil["sales"]:
+        for sale in self.erp["sales"]:
             reference = str(sale["channel_identifier"])
             if reference.startswith(ORDER_PREFIX) and sale["state"] not in ("cancel", "cancelled"):
                 found.setdefault(reference.removeprefix(ORDER_PREFIX), []).append(sale)
@@ -85,9 +86,9 @@ class Books:
 
     @cached_property
     def dispatches(self) -> dict[str, list[Row]]:
-        """What has left Fulfil's warehouses, by order."""
+        """What has left the ERP's warehouses, by order."""
         found: dict[str, list[Row]] = {}
-        for shipment in self.fulfil["shipments"]:
+        for shipment in self.erp["shipments"]:
             numbers = {self.order_of_sale[sale] for sale in shipment["sales"] if sale in self.order_of_sale}
             for number in numbers if shipment["state"] == "done" else ():
                 found.setdefault(number, []).append(shipment)
@@ -97,7 +98,7 @@ class Books:
     def memos(self) -> dict[str, list[Row]]:
         """Credit notes that are not cancelled, by their reference."""
         found: dict[str, list[Row]] = {}
-        for invoice in self.fulfil["invoices"]:
+        for invoice in self.erp["invoices"]:
             if invoice["state"] not in ("cancel", "cancelled") and float(invoice["total"] or 0) < 0:
                 found.setdefault(str(invoice["reference"]), []).append(invoice)
         return found

@@ -1,22 +1,17 @@
 """The demo's end: what happened, held against both systems' own books, for a person and as one JSON object."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from integration.domain.money import Money
-from integration.sandbox.catalogue import (
-    FULFIL_BUILDINGS,
-    FULFIL_WAREHOUSES,
-    GOODS,
-    UNMAPPED_MARKET,
-    WAREHOUSE_OF_MARKET,
-)
 from integration.store import Store, counts
 from integration.store.ledger import LIVES
 from mappings import playbook
-from tasks.books import Books, Ground
+from tasks.books import Books, Row
+from tasks.demo_books import books_beside, markets_of
 from tasks.inspection import inspect
 from tasks.inspection_goods import inspect_goods, late_shipments, oversold, telling_times
 from tasks.inspection_money import POSTED, by_currency, inspect_money, money, refunds_without_memo
@@ -26,44 +21,24 @@ TOLD_WITHIN = timedelta(minutes=30)
 """How soon a customer must hear of a dispatch, as the sandbox's mapping promises it."""
 
 
-def ground() -> Ground:
-    """The sandbox's own warehouses and bundles."""
-    place = {house.id: FULFIL_WAREHOUSES[house.fulfil_id].code for house in FULFIL_BUILDINGS.values()}
-    return Ground(
-        building={market: place[house] for market, house in WAREHOUSE_OF_MARKET.items() if house in place},
-        place=place,
-        parts={sku: dict(good.parts) for sku, good in GOODS.items() if good.is_bundle},
-        homeless=(UNMAPPED_MARKET,),
-    )
-
-
-def read_books(stack: Stack, store: Store) -> Books:
-    """Everything as it stands now."""
-    centra = stack.ask(stack.centra_url, "/_sandbox/books")
-    whole = stack.ask(stack.centra_url, "/_sandbox/ledger")
-    fulfil = stack.ask(stack.fulfil_url, "/_sandbox/books")
-    with store.read() as tx:
-        jobs, cases = [row for kind in LIVES for row in counts.all_of(tx, kind)], counts.open_cases(tx)
-    return Books(centra, whole, fulfil, jobs, cases, ground())
-
-
 def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
     """Counts, cases with money and owner, and every invariant held against the sandbox's own books.
 
     Under "json" what `--json` prints; the rest is for the tables.
     """
-    books = read_books(stack, store)
-    orders = [job for job in books.jobs if job["kind"] == "order"]
-    broken = inspect(books.centra, books.fulfil, orders, [case for case in books.cases if case["kind"] == "order"])
-    broken |= inspect_goods(books) | inspect_money(books)
-    broken["personal_data_only_in_the_vault"] = _leaks(stack, books)
-    sums, late = money(books), late_shipments(books, TOLD_WITHIN)
-    broken["shipments_told_in_time"] = late
-    night = _night(books)
-    broken["the_night_is_settled"] = [] if night["settled"] else _unsettled(books)
-    states = Counter(str(job["state"]) for job in orders)
     with store.read() as tx:
+        jobs, cases = [row for kind in LIVES for row in counts.all_of(tx, kind)], counts.open_cases(tx)
         skus, pushed = counts.levels(tx)
+    orders, days = ([job for job in jobs if job["kind"] == kind] for kind in ("order", "day"))
+    books = books_beside(stack, jobs, cases)
+    every = list(books.values())
+    broken = merged([_broken(each) for each in every])
+    broken["personal_data_only_in_the_vault"] = _leaks(stack, every)
+    sums = {name: money(each) for name, each in books.items()}
+    night = {"days": len(days), "settled": bool(days) and all(job["state"] == "proven" for job in days)}
+    broken["the_night_is_settled"] = [] if night["settled"] else _unsettled(days)
+    states = Counter(str(job["state"]) for job in orders)
+    whole = [each.whole for each in every]
     return {
         "json": {
             "ok": not any(broken.values()),
@@ -71,29 +46,52 @@ def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
             "proven": states["proven"],
             "waiting": states["held"],
             "cancelled": states["cancelled"],
-            "shipments": sum(bool(shipment["shipped"]) for shipment in books.whole["shipments"]),
-            "returns": sum(made["status"] == "COMPLETED" for made in books.whole["returns"]),
-            "credit_memos": sum(memo["state"] in POSTED for memos in books.memos.values() for memo in memos),
+            "shipments": sum(bool(shipment["shipped"]) for told in whole for shipment in told["shipments"]),
+            "returns": sum(made["status"] == "COMPLETED" for told in whole for made in told["returns"]),
+            "credit_memos": sum(m["state"] in POSTED for each in every for memos in each.memos.values() for m in memos),
             "stock": {"skus": skus, "pushed": pushed},
-            "oversold_units": sum(oversold(books).values()),
-            "shipments_late": len(late),
-            "told_after_seconds": _percentiles(telling_times(books)),
-            "refunds_without_memo": len(refunds_without_memo(books)),
-            "money": by_currency(sums),
+            "oversold_units": sum(sum(oversold(each).values()) for each in every),
+            "shipments_late": len(broken["shipments_told_in_time"]),
+            "told_after_seconds": _percentiles(sorted(time for each in every for time in telling_times(each))),
+            "refunds_without_memo": sum(len(refunds_without_memo(each)) for each in every),
+            "money": by_currency(*sums.values()),
             "night": night,
-            "exceptions": dict(Counter(str(case["type"]) for case in books.cases)),
+            "exceptions": dict(Counter(str(case["type"]) for case in cases)),
+            "connections": {name: _counted(each, cases) for name, each in books.items()},
             "invariants": {name: not sentences for name, sentences in broken.items()},
             "seconds": seconds,
         },
         "broken": broken,
-        "cases": books.cases,
+        "cases": cases,
         "money": sums,
         "held": Counter(str(job["reason"]) for job in orders if job["state"] == "held"),
         "fired": {
-            "Centra": stack.ask(stack.centra_url, "/_sandbox/faults")["fired"],
-            "Fulfil": stack.ask(stack.fulfil_url, "/_sandbox/faults")["fired"],
+            name: stack.ask(url, "/_sandbox/faults")["fired"]
+            for name, url in (("Centra", stack.centra_url), *((name, stack.url_of(name)) for name in books))
         },
     }
+
+
+def _broken(books: Books) -> dict[str, list[str]]:
+    """What breaks each invariant in one connection's books."""
+    orders = [job for job in books.jobs if job["kind"] == "order"]
+    cases = [case for case in books.cases if case["kind"] == "order"]
+    told = inspect(books.centra, books.erp, orders, cases) | inspect_goods(books) | inspect_money(books)
+    return told | {"shipments_told_in_time": late_shipments(books, TOLD_WITHIN)}
+
+
+def merged(told: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """The sentences of all connections by invariant, each once: what concerns no ERP is in every connection's books."""
+    names = dict.fromkeys(name for each in told for name in each)
+    return {name: list(dict.fromkeys(s for each in told for s in each.get(name, ()))) for name in names}
+
+
+def _counted(books: Books, cases: Sequence[Row]) -> dict[str, int]:
+    """A connection's orders, by the market they were sold in, and its open exceptions."""
+    ours = {str(order["number"]) for order in books.centra if order["market_id"] in markets_of(books.connection)}
+    states = [job["state"] for job in books.jobs if job["kind"] == "order" and job["number"] in ours]
+    mine = [case for case in cases if case["connection"] == books.connection]
+    return {"seen": len(states), "proven": states.count("proven"), "exceptions": len(mine)}
 
 
 def _percentiles(times: list[timedelta]) -> dict[str, float]:
@@ -104,19 +102,14 @@ def _percentiles(times: list[timedelta]) -> dict[str, float]:
     }
 
 
-def _night(books: Books) -> dict[str, Any]:
-    days = [job for job in books.jobs if job["kind"] == "day"]
-    return {"days": len(days), "settled": bool(days) and all(job["state"] == "proven" for job in days)}
+def _unsettled(days: Sequence[Row]) -> list[str]:
+    open_days = [f"{job['number']}: {job['state']}, {job['reason']}" for job in days if job["state"] != "proven"]
+    return open_days or ["no business day was counted"]
 
 
-def _unsettled(books: Books) -> list[str]:
-    days = [job for job in books.jobs if job["kind"] == "day" and job["state"] != "proven"]
-    return [f"{job['number']}: {job['state']}, {job['reason']}" for job in days] or ["no business day was counted"]
-
-
-def _leaks(stack: Stack, books: Books) -> list[str]:
+def _leaks(stack: Stack, books: Sequence[Books]) -> list[str]:
     """Customers' addresses found in a log, the broker's file or the ledger's own bytes."""
-    emails = {str(order["email"]).encode() for order in books.centra if order.get("email")}
+    emails = {str(order["email"]).encode() for each in books for order in each.centra if order.get("email")}
     found = []
     for path in sorted(stack.folder.rglob("*")):
         if path.is_file() and path.name != "sandbox.log":
@@ -147,6 +140,10 @@ def show(told: dict[str, Any], stack: Stack) -> None:
         f"(seconds from leaving to being told: {words['told_after_seconds']}). "
         f"Refunds without memo: {words['refunds_without_memo']}."
     )
+    for name, row in words["connections"].items():
+        console.print(
+            f"  {name}: {row['seen']} orders seen, {row['proven']} proved, {row['exceptions']} exceptions of its own"
+        )
     for reason, count in told["held"].most_common():
         console.print(f"  waiting: {count} because {escape(reason)}")
     console.print(_table_of_cases(told["cases"]))
@@ -163,7 +160,7 @@ def _addresses(stack: Stack, order: int) -> tuple[str, ...]:
         f"  user demo, password {stack.flower_password}",
         f"At a shell: LOCKSTEP_CONFIG={_config(stack)} lockstep order {order}",
         f"Centra's books: {stack.centra_url}/_sandbox/books and /_sandbox/ledger",
-        f"Fulfil's books: {stack.fulfil_url}/_sandbox/books",
+        *(f"{name}'s books: {stack.url_of(name)}/_sandbox/books" for name in stack.texts),
     )
 
 
@@ -194,13 +191,14 @@ def _table_of_cases(cases: Any) -> Any:
     return table
 
 
-def _table_of_money(sums: dict[tuple[str, str], tuple[int, int]]) -> Any:
+def _table_of_money(told: Mapping[str, Mapping[tuple[str, str], tuple[int, int]]]) -> Any:
     from rich.table import Table
 
-    table = Table("Money in less money back, by market", "Centra", "Fulfil", "", title_justify="left")
-    for (market, currency), (centra, fulfil) in sorted(sums.items()):
-        word = "[green]equal[/]" if centra == fulfil else "[red]differs[/]"
-        table.add_row(market, str(Money(centra, currency)), str(Money(fulfil, currency)), word)
+    table = Table("Money in less money back, by market", "ERP", "Centra", "its ERP", "", title_justify="left")
+    for name, sums in told.items():
+        for (market, currency), (centra, erp) in sorted(sums.items()):
+            word = "[green]equal[/]" if centra == erp else "[red]differs[/]"
+            table.add_row(market, name, str(Money(centra, currency)), str(Money(erp, currency)), word)
     return table
 
 

@@ -1,4 +1,4 @@
-"""The promises, held against books that we did not write: what Centra and Fulfil themselves say is in them.
+"""The promises, held against books that we did not write: what Centra and the ERPs themselves say is in them.
 
 Pure functions over the sandbox's books (JSON) and the ledger's rows. Each invariant returns the sentences that break it.
 """
@@ -14,20 +14,20 @@ Rows = Sequence[Mapping[str, Any]]
 PREFIX = "centra-"
 
 
-def inspect(centra: Rows, fulfil: Mapping[str, Any], jobs: Rows, cases: Rows) -> dict[str, list[str]]:
+def inspect(centra: Rows, erp: Mapping[str, Any], jobs: Rows, cases: Rows) -> dict[str, list[str]]:
     """Every invariant by name, with what breaks it: an empty list means that it holds.
 
-    `centra`: its orders; `fulfil`: its `sales` and `effects`; `jobs`: ledger rows; `cases`: open exceptions of orders.
+    `centra`: its orders; `erp`: its `sales` and `effects`; `jobs`: ledger rows; `cases`: open exceptions of orders.
     """
     sales: dict[str, list[Mapping[str, Any]]] = {}
-    for sale in fulfil["sales"]:
+    for sale in erp["sales"]:
         if str(sale["channel_identifier"]).startswith(PREFIX):
             sales.setdefault(str(sale["channel_identifier"]).removeprefix(PREFIX), []).append(sale)
     orders = {str(order["number"]): order for order in centra}
     ledger = {str(job["number"]): job for job in jobs}
     open_cases = Counter(str(case["number"]) for case in cases)
     return {
-        "at_most_one_sales_order": _at_most_one(sales, fulfil["effects"]),
+        "at_most_one_sales_order": _at_most_one(sales, erp["effects"]),
         "no_phantoms": [f"{n}: a sales order without a Centra order" for n in sales if n not in orders],
         "every_order_in_the_ledger": [f"{n}: unknown to the ledger" for n in orders if n not in ledger],
         "proven_means_equal": _equal(ledger, orders, sales),
@@ -64,7 +64,7 @@ def _equal(ledger: Mapping[str, Any], orders: Mapping[str, Any], sales: Mapping[
         if len(living) != 1:
             broken.append(f"{number}: proven, with {len(living)} sales orders")
         elif Money.of(living[0]["total"], living[0]["currency"]) != payable(orders[number]):
-            broken.append(f"{number}: {living[0]['total']} in Fulfil, {payable(orders[number])} in Centra")
+            broken.append(f"{number}: {living[0]['total']} in the ERP, {payable(orders[number])} in Centra")
     return broken
 
 
@@ -88,12 +88,12 @@ def _accounted_for(
                     f"{number}: {job['state'] if job else 'unknown'}, {living} sales orders, {cases.get(number, 0)} exceptions"
                 )
         elif living and order["status"] == "PENDING" and not cases.get(number):
-            broken.append(f"{number}: never released and yet in Fulfil")
+            broken.append(f"{number}: never released and yet in the ERP")
     return broken
 
 
 def _cancelled(orders: Mapping[str, Any], sales: Mapping[str, Rows], cases: Mapping[str, int]) -> list[str]:
     gone = [n for n, order in orders.items() if order["status"] in ("CANCELLED", "DELETED")]
     return [
-        f"{n}: cancelled in Centra, alive in Fulfil" for n in gone if effective(sales.get(n, ())) and not cases.get(n)
+        f"{n}: cancelled in Centra, alive in the ERP" for n in gone if effective(sales.get(n, ())) and not cases.get(n)
     ]

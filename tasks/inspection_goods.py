@@ -33,7 +33,7 @@ def _goods(lines: Any, name: str = "sku", quantity: str = "quantity") -> tuple[t
 
 
 def _left(dispatch: Row) -> tuple[tuple[str, int], ...]:
-    """SKU and pieces of a dispatch: Fulfil's rows are (sku, quantity, origin, state)."""
+    """SKU and pieces of a dispatch: rows of the ERP are (sku, quantity, origin, state)."""
     return _goods(dispatch["lines"], 0, 1)  # type: ignore[arg-type]  # rows of JSON are lists
 
 
@@ -79,11 +79,11 @@ def _told_once(books: Books) -> list[str]:
 def _inspected_first(books: Books) -> list[str]:
     """A completed return was inspected before, all of it; what Centra restocked, the warehouse did."""
     back: dict[str, list[Row]] = {}
-    for sale in books.fulfil["sales"]:
+    for sale in books.erp["sales"]:
         reference = str(sale["channel_identifier"])
         if reference.startswith(RETURN_PREFIX):
             ids = {int(id) for id in sale["shipment_returns"]}
-            back[reference.removeprefix(RETURN_PREFIX)] = [r for r in books.fulfil["returns"] if r["id"] in ids]
+            back[reference.removeprefix(RETURN_PREFIX)] = [r for r in books.erp["returns"] if r["id"] in ids]
     broken = []
     for made in books.whole["returns"]:
         number = str(made["id"])
@@ -91,7 +91,7 @@ def _inspected_first(books: Books) -> list[str]:
             continue
         rows = [row for row in back.get(number, []) if row["state"] != "cancel"]
         if not rows or any(row["state"] != "done" for row in rows):
-            broken.append(f"{made['order']}: return {number} is complete in Centra and not inspected in Fulfil")
+            broken.append(f"{made['order']}: return {number} is complete in Centra and not inspected in the ERP")
         elif _when(made["completed_at"]) + CLOCKS < max(_when(row["write_date"]) for row in rows):
             broken.append(f"{made['order']}: return {number} was completed before its inspection")
         elif made["stock"] == "release" and any(word != "restock" for r in rows for _, _, word in r["dispositions"]):
@@ -100,13 +100,13 @@ def _inspected_first(books: Books) -> list[str]:
 
 
 def _when(told: str) -> datetime:
-    """A moment of either system; Fulfil's are UTC without saying so."""
+    """A moment of either system; one that does not say so is UTC."""
     moment = datetime.fromisoformat(told)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def unknown_to_erp(books: Books, *, cautious: bool = False) -> Counter[tuple[str, str]]:
-    """Pieces of living orders that no sales order in Fulfil holds, by (building, SKU).
+    """Pieces of living orders that no sales order in the ERP holds, by (building, SKU).
 
     `cautious` adds what is kept off the shelf to be safe: orders of a market without a mapping count in every building, as
     nobody has said where they go from; pieces that left and that Centra does not show yet count until it gives them up.
@@ -138,20 +138,20 @@ def _left_unseen(books: Books, number: str) -> Counter[str]:
 
 
 def _available(books: Books) -> dict[tuple[str, str], int]:
-    """What Fulfil could still send, by (building, SKU): below nothing where it owes more than it has."""
+    """What the ERP could still send, by (building, SKU): below nothing where it owes more than it has."""
     return {
         (place, sku): round(level["available"])
-        for sku, row in books.fulfil["stock"].items()
+        for sku, row in books.erp["stock"].items()
         if sku not in books.ground.parts
         for place, level in row["by_warehouse"].items()
     }
 
 
 def oversold(books: Books) -> dict[tuple[str, str], int]:
-    """Pieces sold in Centra beyond what Fulfil ever had to sell, by (building, SKU); only what is above nothing.
+    """Pieces sold in Centra beyond what the ERP ever had to sell, by (building, SKU); only what is above nothing.
 
-    Fulfil's available figure is all that ever came in less all that its sales took; what Centra sold and Fulfil does not
-    know is taken off it. A SKU that Fulfil does not know at all was never its to sell.
+    The ERP's available figure is all that ever came in less all that its sales took; what Centra sold and the ERP does not
+    know is taken off it. A SKU that the ERP does not know at all was never its to sell.
     """
     unknown = unknown_to_erp(books)
     short = {key: unknown[key] - figure for key, figure in _available(books).items()}
@@ -159,7 +159,7 @@ def oversold(books: Books) -> dict[tuple[str, str], int]:
 
 
 def _formula(books: Books) -> list[str]:
-    """What shoppers can buy in Centra is Fulfil's figure less what Centra sold and Fulfil does not know, never below 0.
+    """What shoppers can buy in Centra is the ERP's figure less what Centra sold and the ERP does not know, never below 0.
 
     Never more than that, and less only by what `cautious` keeps back.
     """
@@ -202,7 +202,7 @@ def telling_times(books: Books) -> list[timedelta]:
 def _told_after(books: Books) -> Iterator[tuple[str, Row, timedelta | None]]:
     """(order, dispatch, time from its leaving to Centra's e-mail for the shipment of the same lines).
 
-    A dispatch leaves with its last change in Fulfil: a new label begins anew.
+    A dispatch leaves with its last change in the ERP: a new label begins anew.
     """
     told = {mail["shipment"]: _when(mail["at"]) for mail in books.whole["emails"] if mail["kind"] == "shipped"}
     for number, dispatches in books.dispatches.items():

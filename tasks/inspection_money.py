@@ -14,7 +14,7 @@ POSTED = ("posted", "paid")
 
 def inspect_money(books: Books) -> dict[str, list[str]]:
     """Every invariant by name; an empty list means that it holds."""
-    uneven = [f"{market}, {currency}: {c} in Centra, {e} in Fulfil" for (market, currency), (c, e) in _uneven(books)]
+    uneven = [f"{market}, {currency}: {c} in Centra, {e} in the ERP" for (market, currency), (c, e) in _uneven(books)]
     return {
         "captures_add_up": _captured(books),
         "every_refund_one_memo": [*refunds_without_memo(books), *_wrong_memos(books)],
@@ -73,32 +73,32 @@ def _wrong_memos(books: Books) -> list[str]:
 
 
 def money(books: Books) -> dict[tuple[str, str], tuple[int, int]]:
-    """(market, currency) to (Centra's sum, Fulfil's sum): what customers were charged less what they got back.
+    """(market, currency) to (Centra's sum, the ERP's sum): what customers were charged less what they got back.
 
-    Centra: living orders at what they are worth (`payable`), less settled refunds. Fulfil: their sales orders, less posted
+    Centra: living orders at what they are worth (`payable`), less settled refunds. The ERP: its sales orders, less posted
     credit notes. An order counts once our ledger calls it proven; what waits, and what is an open exception, counts on
     neither side: an order's exception takes the order out with its refunds, a refund's takes that refund and its memo.
     A posted credit note that no refund explains counts, so that it shows.
     """
     sums: dict[tuple[str, str], tuple[int, int]] = {}
-    for key, centra, fulfil in _movements(books):
+    for key, centra, erp in _movements(books):
         before = sums.get(key, (0, 0))
-        sums[key] = (before[0] + centra, before[1] + fulfil)
+        sums[key] = (before[0] + centra, before[1] + erp)
     return sums
 
 
-def by_currency(sums: dict[tuple[str, str], tuple[int, int]]) -> dict[str, dict[str, int]]:
-    """The sums of all markets together: {currency: {"centra": minor, "erp": minor}}."""
+def by_currency(*told: dict[tuple[str, str], tuple[int, int]]) -> dict[str, dict[str, int]]:
+    """The sums of all markets of all these together: {currency: {"centra": minor, "erp": minor}}."""
     found: dict[str, dict[str, int]] = {}
-    for (_, currency), (centra, fulfil) in sorted(sums.items()):
+    for (_, currency), (centra, erp) in sorted(entry for sums in told for entry in sums.items()):
         row = found.setdefault(currency, {"centra": 0, "erp": 0})
         row["centra"] += centra
-        row["erp"] += fulfil
+        row["erp"] += erp
     return found
 
 
 def _movements(books: Books) -> Iterator[tuple[tuple[str, str], int, int]]:
-    """((market, currency), minor units in Centra, minor units in Fulfil) of everything that counts."""
+    """((market, currency), minor units in Centra, minor units in the ERP) of everything that counts."""
     counting = {number: order for number, order in books.orders.items() if _counts(books, number, order)}
     for number, order in counting.items():
         booked = sum(Money.of(sale["total"], str(sale["currency"])).minor for sale in books.sales.get(number, []))

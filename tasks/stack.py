@@ -10,9 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,8 +25,9 @@ WEBHOOK_SECRET = "sandbox-webhook-secret"  # noqa: S105 - the sandbox's own, on 
 FULFIL_TOKEN = "sandbox-token"  # noqa: S105 - the sandbox's open one
 FULFIL_SECRET = base64.b64encode(WEBHOOK_SECRET.encode()).decode()
 """Fulfil's webhook secrets are base64."""
-CONNECTIONS = ("fulfil",)
-"""The connections whose mappings are applied: those whose sandbox is started."""
+ORDERWISE_LOGIN = "lockstep:sandbox-password"
+STORES = {"fulfil": (1, 2, 3), "orderwise": (4, 5)}
+"""Every connection there is, and the Centra stores that its markets are in."""
 PASSED_ON = (
     "PATH",
     "HOME",
@@ -45,6 +48,8 @@ class Stack:
         self,
         *,
         processes: Sequence[str] | None = None,
+        connections: Sequence[str] = ("fulfil",),
+        mapped: Mapping[str, str] | None = None,
         sandbox: Sequence[str] = (),
         broker_url: str = "",
         database_url: str = "",
@@ -52,15 +57,20 @@ class Stack:
         sandbox_first: bool = False,
         **settings: str,
     ) -> None:
+        """`connections` are the ERPs it runs with, `mapped` texts of theirs instead of the examples' mappings."""
         self.folder = Path(tempfile.mkdtemp(prefix="lockstep-"))
         self.keep = keep
         self.names = processes
+        self.texts = {name: _example(name) for name in connections} | dict(mapped or {})
         self.sandbox_first = sandbox_first
         self.sandbox_words = list(sandbox)
-        ports = free_ports(5)
-        self.broker_port, self.centra_port, self.fulfil_port, self.web_port, self.flower_port = ports
+        ports = free_ports(6)
+        self.broker_port, self.centra_port, self.fulfil_port, self.orderwise_port, self.web_port, self.flower_port = (
+            ports
+        )
         self.centra_url = f"http://127.0.0.1:{self.centra_port}"
         self.fulfil_url = f"http://127.0.0.1:{self.fulfil_port}"
+        self.orderwise_url = f"http://127.0.0.1:{self.orderwise_port}"
         self.web_url = f"http://127.0.0.1:{self.web_port}"
         self.flower_url = f"http://127.0.0.1:{self.flower_port}"
         self.flower_password = base64.urlsafe_b64encode(os.urandom(9)).decode()
@@ -76,6 +86,8 @@ class Stack:
             "LOCKSTEP_FULFIL_URL": self.fulfil_url,
             "LOCKSTEP_FULFIL_TOKEN": FULFIL_TOKEN,
             "LOCKSTEP_FULFIL_WEBHOOK_SECRETS": FULFIL_SECRET,
+            "LOCKSTEP_ORDERWISE_URL": f"{self.orderwise_url}/OWAPI",
+            "LOCKSTEP_ORDERWISE_TOKEN": ORDERWISE_LOGIN,
             "LOCKSTEP_MAPPINGS": str(self.folder / "mappings"),
             "LOCKSTEP_VAULT_KEY": base64.b64encode(os.urandom(32)).decode(),
             "LOCKSTEP_WEB_PORT": str(self.web_port),
@@ -104,8 +116,8 @@ class Stack:
         """
         (self.folder / "var").mkdir()
         (self.folder / "mappings").mkdir()
-        for connection in CONNECTIONS:
-            shutil.copy(Path(mappings.__file__).with_name(f"{connection}.toml"), self.folder / "mappings")
+        for connection, text in self.texts.items():
+            (self.folder / "mappings" / f"{connection}.toml").write_text(text, encoding="utf-8")
         if self.own_broker:
             self.start_broker()
         self.lockstep("migrate")
@@ -115,6 +127,10 @@ class Stack:
         self.start_processes()
         if not self.sandbox_first:
             self.start_sandbox()
+
+    def url_of(self, connection: str) -> str:
+        """Where an ERP's sandbox listens."""
+        return {"fulfil": self.fulfil_url, "orderwise": self.orderwise_url}[connection]
 
     def start_broker(self) -> Process:
         """The packaged Valkey, as a plain process."""
@@ -143,16 +159,28 @@ class Stack:
 
     def start_sandbox(self) -> Process:
         words = [sys.executable, "-m", "integration.sandbox.serve", "--centra-port", str(self.centra_port)]
-        words += ["--fulfil-port", str(self.fulfil_port), *self.sandbox_words]
-        process = self.supervisor.start("sandbox", words)
-        wait_for(lambda: listening(self.centra_port) and listening(self.fulfil_port), "the sandbox's start")
+        words += ["--fulfil-port", str(self.fulfil_port), "--orderwise-port", str(self.orderwise_port)]
+        process = self.supervisor.start("sandbox", [*words, *self.sandbox_words])
+        ports = (self.centra_port, self.fulfil_port, self.orderwise_port)
+        wait_for(lambda: all(map(listening, ports)), "the sandbox's start")
+        if "orderwise" in self.texts:
+            self.paste_exports()
         return process
 
+    def paste_exports(self, *names: str) -> None:
+        """Save our export definitions in OrderWise, those named or all, under the ids that the mapping has: as its customer."""
+        ids = tomllib.loads(self.texts["orderwise"])["tenant"]["exports"]
+        folder = files("integration.erp.orderwise") / "exports"
+        for name in names or ids:
+            words = {"id": ids[name], "name": name, "sql": (folder / f"{name}.sql").read_text("utf-8")}
+            self.ask(self.orderwise_url, "/_sandbox/export-definitions", words)
+
     def webhook_words(self) -> list[str]:
-        """Sandbox options that send every store's webhooks to our receiver."""
+        """Sandbox options that send these connections' stores' webhooks to our receiver."""
         return [
             word
-            for store in (1, 2, 3)
+            for connection in self.texts
+            for store in STORES[connection]
             for word in ("--webhook", str(store), f"{self.web_url}/centra/brand", WEBHOOK_SECRET)
         ]
 
@@ -194,6 +222,10 @@ class Stack:
         if not self.keep:
             with suppress(FileNotFoundError):
                 shutil.rmtree(self.folder)
+
+
+def _example(connection: str) -> str:
+    return Path(mappings.__file__).with_name(f"{connection}.toml").read_text("utf-8")
 
 
 class CommandFailed(RuntimeError):

@@ -101,10 +101,12 @@ class Aftersales:
 
     def credit(
         self, which: Which, lines: Pieces | None = None, reference: str | None = None, posted: bool = True,
-        charges: tuple[str, str, str] | None = None,
+        charges: tuple[str, str, str] | None = None, amounts: Mapping[str, tuple[str, str]] | None = None,
+        charged: str = "Charges",
     ) -> int:  # fmt: skip
-        """A person credits so many pieces (None: all that was ordered) at the order's own prices; its ch_id. `charges` are the
-        net and gross of something else that is credited, and its tax code's id.
+        """A person credits so many pieces (None: all that was ordered) at the order's own prices, or for these `amounts` (net
+        and gross of a SKU's line); its ch_id. `charges` are the net and gross of something else that is credited, and its tax
+        code's id; `charged` is what it is called.
         """
         order = self._floor.order(which)
         wanted = None if lines is None else {key: four(pieces) for key, pieces in lines.items()}
@@ -114,12 +116,14 @@ class Aftersales:
             if wanted is not None:
                 pieces = wanted.pop(line["oli_id"] if line["oli_id"] in wanted else line["sku"], Decimal(0))
             if pieces:
-                net, gross = (pieces * four(line[name]) for name in ("oli_item_net", "oli_item_gross"))
+                told = (amounts or {}).get(line["sku"])
+                own_prices = [pieces * four(line[name]) for name in ("oli_item_net", "oli_item_gross")]
+                net, gross = map(four, told) if told else own_prices
                 rows.append(_credit_line(net, gross, line["oli_tax_code"], line["oli_vad_id"], line["oli_id"], pieces))
         if wanted:
             raise ValueError(f"order {which!r} has no line of {', '.join(map(str, wanted))}")
         if charges is not None:
-            rows.append(_credit_line(four(charges[0]), four(charges[1]), int(charges[2]), text="Charges"))
+            rows.append(_credit_line(four(charges[0]), four(charges[1]), int(charges[2]), text=charged))
         return self._write(order["oh_id"], reference, rows, posted, order["oh_currency"])
 
     def credit_by_order(self, form: Form) -> int:

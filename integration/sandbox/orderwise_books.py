@@ -124,6 +124,7 @@ def _return(ledger: Ledger, row: Row) -> Row:
         "order": row["rh_oh_id"],
         "reference": row["rh_reference"],
         "status": row["rh_status"],
+        "amended_at": row["rh_last_amended_datetime"],
         "lines": [
             {"sku": line["vad_variant_code"], "line": line["rl_oli_id"]}
             | {name: shown(line[f"rl_qty_{name}"]) for name in names}

@@ -28,7 +28,7 @@ from integration.sandbox.clock import Clock, RealClock
 from integration.sandbox.faults import Drop, Hang
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_access import TOKEN
-from integration.sandbox.generator import Generator, Mishaps, Timeline, play
+from integration.sandbox.generator import EVERY_MARKET, MARKET_WEIGHTS, Generator, Mishaps, Timeline, play
 from integration.sandbox.orderwise import PASSWORD, USER, OrderWise, OrderWiseSwitches
 from integration.sandbox.warehouse import Habits, Warehouse
 
@@ -118,6 +118,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--orders", type=int, default=0, help="orders that are there from the start")
     parser.add_argument("--day", type=int, default=0, help="orders of a day that is played while the server runs")
     parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than real the day is played")
+    parser.add_argument("--both", action="store_true", help="one order in five is of a market that OrderWise serves")
     parser.add_argument("--mishaps", type=int, default=0, help="of the day's orders, this many of each kind go wrong")
     parser.add_argument("--warehouse", type=float, metavar="SPEED", help="the ERPs' warehouses work, this much faster")
     parser.add_argument("--customers", type=float, metavar="SPEED", help="customers send goods back, this much faster")
@@ -142,39 +143,41 @@ def prepare(asked: argparse.Namespace, clock: Clock) -> Centra:
         centra.watchers.append(journal(asked.journal))
     for store, url, secret in asked.webhook:
         centra.register_webhook(url, secret, int(store))
-    generator = Generator(asked.seed)
+    generator = Generator(asked.seed, EVERY_MARKET if asked.both else MARKET_WEIGHTS)
     for _ in range(asked.orders):
         centra.confirm(centra.place_order(generator.basket()))
     if asked.empty_shelves:
-        clear_shelves(centra)
+        clear_shelves(centra, both=asked.both)
     if asked.day:
         wrong = Mishaps(asked.mishaps, asked.mishaps, asked.mishaps)
         day: list[Timeline] = generator.day(asked.day, mishaps=wrong)
-        when_stocked(centra, clock, lambda: play(centra, day, clock, asked.speed))
+        when_stocked(centra, clock, lambda: play(centra, day, clock, asked.speed), both=asked.both)
     if asked.customers:
         random = Random(f"{asked.seed} customers")
         Customers(centra, random, clock, asked.customers, AFTER_A_DAY, DAY / 4, completes=False).start()
     return centra
 
 
-def shelves() -> Iterator[tuple[int, str]]:
-    """Every shelf that the ERP can fill: (Centra's warehouse, SKU)."""
+def shelves(*, both: bool = False) -> Iterator[tuple[int, str]]:
+    """Every shelf that Fulfil can fill, or `both` ERPs can: (Centra's warehouse, SKU)."""
     plain = [sku for sku in catalogue.ERP_SKUS if not catalogue.GOODS[sku].is_bundle]
-    return itertools.product(catalogue.FULFIL_BUILDINGS, plain)
+    return itertools.product(catalogue.CENTRA_WAREHOUSES if both else catalogue.FULFIL_BUILDINGS, plain)
 
 
-def clear_shelves(centra: Centra) -> None:
-    """Nothing of what the ERP knows is there; what it has never heard of stays, or nobody could sell it."""
-    for warehouse, sku in shelves():
+def clear_shelves(centra: Centra, *, both: bool = False) -> None:
+    """Nothing of what the ERPs know is there; what they have never heard of stays, or nobody could sell it."""
+    for warehouse, sku in shelves(both=both):
         centra.set_physical(sku, 0, warehouse)
 
 
-def when_stocked(centra: Centra, clock: Clock, begin: Callable[[], Any], looked: int = 0) -> None:
+def when_stocked(
+    centra: Centra, clock: Clock, begin: Callable[[], Any], looked: int = 0, *, both: bool = False
+) -> None:
     """Begin once every shelf has something, or after `PATIENCE` looks whatever there is."""
-    if looked >= PATIENCE or all(centra.book.stock.at(*shelf) for shelf in shelves()):
+    if looked >= PATIENCE or all(centra.book.stock.at(*shelf) for shelf in shelves(both=both)):
         begin()
     else:
-        clock.later(LOOK, lambda: when_stocked(centra, clock, begin, looked + 1))
+        clock.later(LOOK, lambda: when_stocked(centra, clock, begin, looked + 1, both=both))
 
 
 def prepare_fulfil(asked: argparse.Namespace, clock: Clock) -> Fulfil:

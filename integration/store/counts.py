@@ -1,5 +1,6 @@
 """The ledger at a glance: how many orders stand where, and what is open."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -29,9 +30,9 @@ def levels(tx: Transaction) -> tuple[int, int]:
     return int(skus), int(pushed)
 
 
-def moving(tx: Transaction) -> int:
+def moving(tx: Transaction, *, but: Collection[str] = ()) -> int:
     """Documents on their way: not at rest, not held, not dead, not parked for more than `SOON`; or with a hint that nobody
-    has followed yet.
+    has followed yet. `but`: kinds that are not looked at.
     """
     soon = or_(job.c.not_before.is_(None), job.c.not_before <= tx.now + SOON)
     on_their_way = or_(
@@ -39,7 +40,7 @@ def moving(tx: Transaction) -> int:
         job.c.dirty_seq > job.c.clean_seq,
         job.c.owner.is_not(None),
     )
-    return tx.scalar(select(func.count()).where(on_their_way)) or 0
+    return tx.scalar(select(func.count()).where(on_their_way, job.c.kind.not_in(list(but)))) or 0
 
 
 def all_orders(tx: Transaction) -> list[dict[str, Any]]:

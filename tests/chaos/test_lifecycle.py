@@ -12,7 +12,7 @@ from chaos.blows import LIFECYCLE, SETTINGS, Chaos, with_logs
 from integration.store import Store, counts
 from integration.wiring import SystemClock
 from tasks.books import Books
-from tasks.demo_summary import read_books
+from tasks.demo_books import read_books
 from tasks.inspection import inspect
 from tasks.inspection_goods import inspect_goods, oversold
 from tasks.inspection_money import inspect_money
@@ -78,7 +78,7 @@ def _wait_until_well(stack: Stack, store: Store) -> tuple[Books, dict[str, list[
         quiet = quiet + 1 if _at_rest(stack, store) else 0
         late = time.monotonic() > deadline
         if quiet >= 8 or late:
-            books = read_books(stack, store)
+            books = read_books(stack, store)["fulfil"]
             broken = {name: sentences[:5] for name, sentences in _held_against(books).items() if sentences}
             if late or not broken:
                 return books, broken
@@ -104,4 +104,4 @@ def _held_against(books: Books) -> dict[str, list[str]]:
     """What breaks each promise, by both systems' own books."""
     orders = [job for job in books.jobs if job["kind"] == "order"]
     cases = [case for case in books.cases if case["kind"] == "order"]
-    return inspect(books.centra, books.fulfil, orders, cases) | inspect_goods(books) | inspect_money(books)
+    return inspect(books.centra, books.erp, orders, cases) | inspect_goods(books) | inspect_money(books)

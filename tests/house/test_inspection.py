@@ -43,7 +43,7 @@ def books() -> dict[str, Any]:
             "refunds": [{"order": 1, "id": 77, "amount": 3000, "status": "SUCCESS", "return": 5}],
             "captures": [{"order": 1, "amount": 10000, "status": "SUCCESS"}],
         },
-        "fulfil": {
+        "erp": {
             "sales": [
                 {
                     "id": 10, "channel_identifier": "centra-1", "state": "done", "currency": "GBP", "total": "100.00",
@@ -121,7 +121,7 @@ def test_a_dispatch_without_its_shipment_or_with_other_lines_is_named_unless_it_
 
 def test_a_shipment_that_no_dispatch_explains_is_named_and_so_is_a_second_email() -> None:
     told = books()
-    told["fulfil"]["shipments"][0]["state"] = "packed"
+    told["erp"]["shipments"][0]["state"] = "packed"
     assert broken(told) == {"every_dispatch_shown_once"}
     told = books()
     told["whole"]["emails"] *= 2
@@ -130,12 +130,12 @@ def test_a_shipment_that_no_dispatch_explains_is_named_and_so_is_a_second_email(
 
 def test_a_return_completed_before_its_inspection_or_against_it_is_named() -> None:
     told = books()
-    told["fulfil"]["returns"][0]["state"] = "received"
+    told["erp"]["returns"][0]["state"] = "received"
     assert broken(told) == {"stock_rises_after_inspection"}
-    told["fulfil"]["returns"][0] |= {"state": "done", "write_date": "2026-05-04T13:00:05"}
+    told["erp"]["returns"][0] |= {"state": "done", "write_date": "2026-05-04T13:00:05"}
     assert broken(told) == {"stock_rises_after_inspection"}
     told = books()
-    told["fulfil"]["returns"][0]["dispositions"][0][2] = "quarantine"
+    told["erp"]["returns"][0]["dispositions"][0][2] = "quarantine"
     assert broken(told) == {"stock_rises_after_inspection"}
     told["cases"].append(case("return", "5"))
     assert broken(told) == set()
@@ -187,16 +187,16 @@ def test_captures_that_do_not_add_up_are_named() -> None:
 
 def test_a_refund_has_one_posted_memo_that_is_equal_or_an_exception() -> None:
     told = books()
-    told["fulfil"]["invoices"][1]["state"] = "draft"
+    told["erp"]["invoices"][1]["state"] = "draft"
     assert broken(told) == {"every_refund_one_memo", "money_in_is_money_out"}
     assert len(refunds_without_memo(Books(ground=GROUND, **told))) == 1
     told["cases"].append(case("refund", "1-77"))
     assert broken(told) == set()
     told = books()
-    told["fulfil"]["invoices"].append(told["fulfil"]["invoices"][1] | {"number": "C2"})
+    told["erp"]["invoices"].append(told["erp"]["invoices"][1] | {"number": "C2"})
     assert broken(told) == {"every_refund_one_memo", "money_in_is_money_out"}
     told = books()
-    told["fulfil"]["invoices"][1]["reference"] = "by hand"
+    told["erp"]["invoices"][1]["reference"] = "by hand"
     assert broken(told) == {"every_refund_one_memo", "money_in_is_money_out"}
 
 
@@ -209,7 +209,7 @@ def test_money_is_what_was_sold_less_what_went_back_for_what_neither_waits_nor_i
     told["cases"] = [case("order", "1")]
     assert money(Books(ground=GROUND, **told)) == {}
     told = books()
-    told["fulfil"]["sales"][0]["total"] = "99.99"
+    told["erp"]["sales"][0]["total"] = "99.99"
     assert broken(told) == {"money_in_is_money_out"}
 
 

@@ -1,0 +1,88 @@
+"""What OrderWise has no call for: the work-list says all that a person needs to key, and what was keyed reads back equal."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from erp_benches import SHIRT, SOCKS
+from stage import Stage
+
+from integration import casework
+from integration.sandbox.call import call
+from integration.sandbox.centra_orders import BasketLine, VoucherUse
+from tasks.demo_clerk import credit_of, return_of
+
+Asked = tuple[str, dict[str, Any]]
+
+
+@pytest.fixture
+def stage():
+    made = Stage(erps=("orderwise",))
+    yield made
+    made.store.close()
+
+
+def until(stage: Stage, holds: Callable[[], Any]) -> Any:
+    """Sweep, a minute at a time, until it is true."""
+    for _ in range(90):
+        if found := holds():
+            return found
+        stage.sweep(every=60)
+    raise AssertionError([(row.kind, row.state, row.reason) for kind in ("order", "shipment", "return", "refund")
+                          for row in stage.rows(kind)])  # fmt: skip
+
+
+def shown(stage: Stage, **terms: Any) -> str:
+    """An order that was posted, has left, is shown in Centra and paid for."""
+    number = stage.order(lines=[BasketLine(SHIRT, 3), BasketLine(SOCKS, 2)], **terms)
+    stage.hint(number)
+    until(stage, lambda: stage.row(number).state == "proven")
+    stage.orderwise.ship(f"centra-{number}")
+    until(stage, lambda: [row for row in stage.rows("shipment") if row.state == "proven"])
+    stage.sweep(3, every=60)  # its money is captured
+    return number
+
+
+def keyed(stage: Stage, type: str, reads: Callable[[str], Asked | None]) -> None:
+    """A person keys what the open case of a type says, and nothing else, and presses Replay."""
+    (case,) = until(stage, lambda: [case for case in stage.open_cases() if case.type == type])
+    asked = reads(case.message)
+    assert asked, case.message
+    answer = call(stage.orderwise.app, "POST", asked[0], json.dumps(asked[1]).encode())
+    assert answer.status == 200, answer.body
+    casework.replay(stage.world, [case.id], "clerk", "keyed by hand")
+    stage.work()
+
+
+@pytest.mark.parametrize("market", [8, 9])
+def test_a_return_keyed_from_its_case_is_received_and_its_refund_credited_from_the_other_one(
+    stage: Stage, market: int
+) -> None:
+    number = shown(stage, market_id=market)
+    (made,) = stage.centra.return_items(int(number), {SHIRT: 2, SOCKS: 1}, return_cost=Decimal("1.90"))
+    keyed(stage, "RETURN_NOT_ANNOUNCED", return_of)
+    stage.orderwise.receive_return(f"return-{made}", "restock")
+    until(stage, lambda: stage.rows("return")[0].state == "proven")
+    stage.centra.refund_return(made)
+    keyed(stage, "CREDIT_MISSING", credit_of)
+    until(stage, lambda: stage.rows("refund")[0].state == "proven")
+    assert stage.open_cases() == []
+
+
+def test_goodwill_is_credited_from_its_case(stage: Stage) -> None:
+    number = shown(stage)
+    stage.centra.refund(int(number), Decimal("7.77"), "goodwill")
+    keyed(stage, "CREDIT_MISSING", credit_of)
+    until(stage, lambda: stage.rows("refund")[0].state == "proven")
+    assert stage.open_cases() == []
+
+
+def test_a_credit_with_vouchers_in_it_is_left_to_finance(stage: Stage) -> None:
+    number = shown(stage, vouchers=(VoucherUse("LOYAL15"),))
+    (made,) = stage.centra.return_items(int(number), {SHIRT: 1})
+    stage.centra.refund_return(made)
+    (case,) = until(stage, lambda: [case for case in stage.open_cases() if case.type == "CREDIT_MISSING"])
+    assert "given back as vouchers" in case.message
+    assert credit_of(case.message) is None

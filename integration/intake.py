@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from integration.domain.order import Key
 from integration.errors import Rejected
 from integration.ports import Event, Sighting, Storefront
-from integration.store import deliveries, exceptions, ledger, reference, schedule
+from integration.store import counts, deliveries, exceptions, ledger, reference, schedule
 from integration.wiring import World
 
 POLL_PAGES = 20
@@ -14,6 +14,8 @@ POLL_PAGES = 20
 MOST_PAGES = 1_000
 """A page cap: a feed that never ends is a fault of its sender."""
 MOST_EVENT_PAGES = 20
+ENOUGH = 300
+"""With so many orders still to be read, the queue of events may wait: asking it costs the budget that reading them needs."""
 LISTENED = "orders shipments returns"
 REREAD_PAGE = 50
 REREAD_PAGES = 20
@@ -113,6 +115,9 @@ def drain_events(instance: str, world: World) -> None:
     storefront: Storefront = world.storefronts[instance]
     _subscribe(instance, storefront, world)
     for _ in range(MOST_EVENT_PAGES):
+        with world.store.read() as tx:
+            if counts.unread_orders(tx, instance) > ENOUGH:
+                return
         found = storefront.events()
         if not found:
             return

@@ -17,6 +17,12 @@ def orders_by_state(tx: Transaction) -> dict[str, int]:
     return {state: int(n) for state, n in tx.execute(counted)}
 
 
+def unread_orders(tx: Transaction, instance: str) -> int:
+    """Orders of a storefront that we know of and have never read."""
+    never = (job.c.kind == "order", job.c.instance == instance, job.c.state == "seen", job.c.read_at.is_(None))
+    return int(tx.scalar(select(func.count()).select_from(job).where(*never)) or 0)
+
+
 def by_state(tx: Transaction) -> dict[tuple[str, str], int]:
     """How many documents of each kind stand where."""
     counted = select(job.c.kind, job.c.state, func.count()).group_by(job.c.kind, job.c.state)

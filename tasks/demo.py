@@ -57,6 +57,14 @@ IN_A_HURRY = {
 """What is shorter in the demo's OrderWise mapping than in the example: a minute is the least a mapping can say, and so these
 orders leave up to two minutes after the last of the day was placed.
 """
+STAGED = """
+[products]
+staging = "on"
+release = "variant status"
+template = "LS101NVS"
+required = ["ean", "name"]
+"""
+"""What is new is sold once OrderWise has it: made there from the variant of a SKU that there is."""
 
 
 @dataclass
@@ -112,8 +120,8 @@ def _sandbox(orders: int, seed: int) -> list[str]:
 
 
 def hurried() -> str:
-    """OrderWise's example mapping with its minutes shortened."""
-    text = Path(mappings.__file__).with_name("orderwise.toml").read_text("utf-8")
+    """OrderWise's example mapping with its minutes shortened, and with products."""
+    text = Path(mappings.__file__).with_name("orderwise.toml").read_text("utf-8") + STAGED
     for slow, quick in IN_A_HURRY.items():
         if slow not in text:
             raise ValueError(f"mappings/orderwise.toml does not say {slow!r} any more")

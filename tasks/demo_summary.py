@@ -64,6 +64,9 @@ def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
         "broken": broken,
         "cases": cases,
         "money": sums,
+        "products": [
+            (job["number"], job["kind"], job["reason"]) for job in jobs if job["kind"] in ("product", "archive")
+        ],
         "held": Counter(str(job["reason"]) for job in orders if job["state"] == "held"),
         "fired": {
             name: stack.ask(url, "/_sandbox/faults")["fired"]
@@ -144,6 +147,8 @@ def show(told: dict[str, Any], stack: Stack) -> None:
         console.print(
             f"  {name}: {row['seen']} orders seen, {row['proven']} proved, {row['exceptions']} exceptions of its own"
         )
+    for sku, kind, reason in told["products"]:
+        console.print(f"  {sku} is being {'launched' if kind == 'product' else 'archived'}: {escape(reason)}")
     for reason, count in told["held"].most_common():
         console.print(f"  waiting: {count} because {escape(reason)}")
     console.print(_table_of_cases(told["cases"]))

@@ -49,7 +49,8 @@ def archive_product(job: Job, world: World) -> None:
 @feed("stock", every=lambda world: WORK_EVERY, systems=storefronts, sweeps=True)
 def archives_on_work_list(instance: str, world: World) -> None:
     """Archivings that wait for a person, looked at again: what was corrected goes on by itself."""
+    mappings = archive.concerned(world, instance)
     with world.store.write("archive.work_list") as tx:
-        for mapping in archive.concerned(world, instance):
+        for mapping in mappings:
             keys = aftersales.on_work_list(tx, mapping.connection, "archive", archive.WORK_LIST)
             ledger.mark_in(tx, keys, "work list")

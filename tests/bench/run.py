@@ -16,6 +16,7 @@ from typing import Any
 import budget
 import priority
 import skus
+import slow
 from rows import Row, at_percent, printed
 
 from integration.store import Store, counts
@@ -211,6 +212,7 @@ MEASURES: dict[str, Callable[[], list[Any]]] = {
     "priority": priority.measure,
     "budget": budget.measure,
     "skus": skus.measure,
+    "slow": slow.measure,
 }
 
 if __name__ == "__main__":

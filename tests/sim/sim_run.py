@@ -63,6 +63,14 @@ LIVES_EVERY = 5
 costs a third of the time; `make soak` lives every seed whole. In every other whole seed only the calls of
 returns and credit memos go wrong.
 """
+SETTLING = """
+[schedule]
+trigger = "schedule"
+settle_minutes = 2
+at_most_minutes = 6
+every_minutes = 1
+"""
+"""In some whole seeds orders go once they have settled: so long their pieces are known to us and Centra alone."""
 WORKERS = 3
 SECRET = "stage-webhook-secret"
 FULFIL_SECRET = "c3RhZ2UtZnVsZmlsLXNlY3JldA=="
@@ -123,7 +131,7 @@ class Simulation:
         self._open_doors()
         self._people()
         watched = self.trade.scarce
-        self.shelves = Shelves(self.sql, self.centra, self.fulfil, self.scheduler, self.start_at, watched)
+        self.shelves = Shelves(self.sql, self.centra, self.fulfil, self.scheduler, self.clock, self.start_at, watched)
         self._machinery()
 
     def _build_sandboxes(self) -> None:
@@ -145,6 +153,9 @@ class Simulation:
         self.mapping = told.replace("start_at = 2026-01-01T00:00:00Z", f"start_at = {self.start_at:%Y-%m-%dT%H:%M:%SZ}")
         if not self.whole:
             self.mapping = re.sub(r"(?ms)^\[stock\b.*?(?=^\[(?!stock\b))", "", self.mapping)
+        self.settles = self.whole and Random(f"{self.seed}:settling").random() < 0.4
+        if self.settles:
+            self.mapping += SETTLING
         self.hears_events = self.data.random() < 0.8
         self.settings = settings_for(
             "sqlite://",

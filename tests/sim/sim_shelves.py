@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sim.sim_invariants import PREFIX, Violation
-from sim.sim_scheduler import Scheduler
+from sim.sim_scheduler import Scheduler, SimClock
 
 from integration.sandbox.catalogue import (
     ERP_SKUS,
@@ -43,14 +43,17 @@ class Shelves:
         centra: Centra,
         fulfil: Fulfil,
         scheduler: Scheduler,
+        clock: SimClock,
         start_at: datetime,
         watched: list[str],
     ) -> None:
-        self.sql, self.centra, self.fulfil, self.scheduler = sql, centra, fulfil, scheduler
+        self.sql, self.centra, self.fulfil, self.scheduler, self.clock = sql, centra, fulfil, scheduler, clock
         self.start_at, self.watched = start_at, watched
         self.window_units = 0
         self.windows: Counter[Shelf] = Counter()
         """Pieces by which the ERP fell since the window opened, less those oversold."""
+        self._fell: dict[Shelf, str] = {}
+        """When it fell last, as the ledger writes an instant: a figure read before that may still be on its way."""
         self._supply: dict[Shelf, int] = {}
         self._placed: set[int] = set(centra.orders)
         self._stamps: dict[Shelf, str] = {}
@@ -80,6 +83,7 @@ class Shelves:
             fell = self._supply.get(shelf, pieces) - pieces
             if fell > 0:
                 self.windows[shelf] += fell
+                self._fell[shelf] = f"{self.clock.now():%Y-%m-%d %H:%M:%S.%f}"
         self._supply = supply
         for order in new:
             self._placed.add(order.number)
@@ -90,7 +94,14 @@ class Shelves:
                 if over > 0:
                     self._oversold(shelf, over, order.number)
         for shelf in [shelf for shelf in self.windows if self._shown(shelf) <= max(0, supply[shelf] - owed[shelf])]:
-            del self.windows[shelf]
+            if self._read_since(shelf):
+                del self.windows[shelf]
+
+    def _read_since(self, shelf: Shelf) -> bool:
+        """Whether we have read the ERP's figure since it fell."""
+        place, sku = shelf
+        row = self.sql.execute("SELECT figure_at FROM level WHERE place = ? AND sku = ?", (str(place), sku)).fetchone()
+        return row is not None and (row[0] or "") >= self._fell.get(shelf, "")
 
     def _oversold(self, shelf: Shelf, pieces: int, number: int) -> None:
         self.window_units += pieces

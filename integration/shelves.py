@@ -13,7 +13,7 @@ from typing import Any
 from integration import brake, stock
 from integration.domain.order import Key
 from integration.domain.stock import PHYSICAL, Reckoning
-from integration.errors import NotReady, Rejected, Unknown
+from integration.errors import LeaseLost, NotReady, Rejected, Unknown
 from integration.ports import Shelf
 from integration.store import Transaction, exceptions, levels, schedule
 from integration.store.ledger import Job
@@ -84,9 +84,18 @@ def _send(job: Job, feed: stock.Feed, numbers: Mapping[str, int], refs: Mapping[
 
 
 def _sent(job: Job, feed: stock.Feed, skus: Collection[str]) -> None:
-    with feed.world.store.write("levels.pushed") as tx:
-        stock.hold(tx, job, feed.world)
-        levels.confirm(tx, feed.connection, feed.place.id, skus)
+    """What was sent is to be read back. Whoever was stopped before its call, and lost its lease meanwhile, may have written
+    over another's newer figure: then everything is read once more.
+    """
+    try:
+        with feed.world.store.write("levels.pushed") as tx:
+            stock.hold(tx, job, feed.world)
+            levels.confirm(tx, feed.connection, feed.place.id, skus)
+    except LeaseLost:
+        with feed.world.store.write("levels.late") as tx:
+            levels.mark(tx, feed.connection, [feed.place.id], skus)
+            stock.knock(tx, job.key, "late push")
+        raise
 
 
 def _refuse(job: Job, feed: stock.Feed, sku: str, error: Rejected) -> None:

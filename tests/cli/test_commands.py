@@ -11,6 +11,7 @@ from stage import MAPPINGS, Stage, example
 from integration.sandbox.catalogue import UNKNOWN_SKUS
 from integration.store import StoreDown, documents, exceptions
 from integration.store.exceptions import Case
+from integration.web import LARGEST
 
 CAUSE = ("--type", "ORDER_MARKET_UNMAPPED", "--cause", "fulfil.toml:[markets] Europe / Norway")
 NORWAY = """
@@ -420,7 +421,7 @@ def test_web_serves_the_receiver_with_bounds_on_everything(lockstep: Any, monkey
     monkeypatch.setattr("signal.signal", lambda *_: None)
     good(lockstep("web", "--port", "8099"))
     (terms,) = served
-    assert (terms["host"], terms["port"], terms["max_request_body_size"]) == ("127.0.0.1", 8099, 1_000_001)
+    assert (terms["host"], terms["port"], terms["max_request_body_size"]) == ("127.0.0.1", 8099, LARGEST + 1)
     assert {"connection_limit", "channel_timeout", "max_request_header_size"} <= set(terms)
 
 

@@ -32,7 +32,7 @@ def test_what_is_spelt_in_another_case_is_told_and_is_not_the_same_sku(bench: Be
     assert (found, {item.sku for item in alike} - {"LS101NVS"}) == (None, set())
 
 
-@pytest.mark.parametrize("name", ["fulfil", "orderwise"])
+@pytest.mark.parametrize("name", [pytest.param(name, id=f"of {name}") for name in ("fulfil", "orderwise")])
 def test_both_erps_of_the_house_look_past_the_case_and_tell_kits_names_and_prices(name: str) -> None:
     bench = made(name)
     assert [item.sku for item in bench.erp.definitions(["ls101nvs"])] == ["LS101NVS"]

@@ -85,6 +85,30 @@ def test_a_worker_that_lost_its_lease_writes_nothing(stages: OpenStage) -> None:
     assert free(stage) == 10
 
 
+def test_a_worker_that_was_stopped_and_writes_an_old_figure_over_a_newer_one_has_it_read_again(
+    stages: OpenStage,
+) -> None:
+    stage = stocked(stages)
+    counted(stage, 20)
+    count(stage, 9)
+    slept = []
+
+    def stopped(name: str) -> None:
+        if name == "stock.before-send" and not slept:
+            slept.append(name)
+            stage.clock.sleep(stage.settings.lease.total_seconds() + 1)
+            count(stage, 4)
+            hint(stage)
+            assert free(stage) == 4, "another worker has told the newer figure"
+
+    stage.world.point = stopped
+    hint(stage)
+    assert slept
+    assert free(stage) == 9, "the old figure was written over it"
+    stage.sweep(3)
+    assert free(stage) == 4
+
+
 def test_one_sku_that_centra_refuses_does_not_keep_the_others_of_its_batch(stages: OpenStage) -> None:
     stage = stocked(stages)
     skus = PLAIN[:8]

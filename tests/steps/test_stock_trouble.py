@@ -7,6 +7,7 @@ from stage import Stage
 from steps.conftest import OpenStage
 from steps.looking import run_feed
 from steps.stockroom import (
+    KEY,
     SKU,
     at,
     count,
@@ -105,7 +106,8 @@ def test_a_worker_that_was_stopped_and_writes_an_old_figure_over_a_newer_one_has
     hint(stage)
     assert slept
     assert free(stage) == 9, "the old figure was written over it"
-    stage.sweep(3)
+    stage.world.ring("take", KEY)
+    stage.work()
     assert free(stage) == 4
 
 

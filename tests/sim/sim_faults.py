@@ -81,7 +81,11 @@ BEFORE_MONEY_GOES_BACK = (
 SURE_EVERY, RARE_SURE_EVERY = 7, 3
 """No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity; of a third of those
 of rare calls, because few seeds have more than one or two that could suffer them."""
-RARE = ("fulfil cancel", "fulfil return", "fulfil memo", "fulfil posting", "centra return", "settlement-fails", "clamp")
+MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return")
+RARE = (
+    *MONEY_BACK,
+    *("fulfil cancel", "settlement-fails", "clamp", "centra shipment", "centra capture", "centra completion"),
+)
 DOOMED_EVERY = 5
 """The same for the seams of the product, whatever their names: at a fifth of them somebody is surely killed once."""
 STOPPED_EVERY = 3
@@ -129,6 +133,10 @@ class Swarm:
         self.rates |= {name: NEVER for name in FAULTS if name.startswith(classes)}
         self.sure = {name for name in self.sure if self.rates[name] != NEVER}
 
+    def press(self, classes: tuple[str, ...]) -> None:
+        """Have these at the highest rate: few seeds get as far as they are."""
+        self.rates |= {name: HIGHEST for name in FAULTS if name.startswith(classes) and self.rates[name] != NEVER}
+
     def calm(self) -> None:
         self.raging = False
 
@@ -167,7 +175,8 @@ class Swarm:
         rates = [self.rates[name] for name in names]
         if not self.raging:
             return None
-        name = next((name for name in names if name in self.sure), None)
+        first = self.seed // 10 % len(names)  # else what stands last would never have its turn where calls are few
+        name = next((name for name in (*names[first:], *names[:first]) if name in self.sure), None)
         if name is None and self.random.random() < max(rates):
             (name,) = self.random.choices(names, [max(rate, 0.0) for rate in rates])
         if name is not None:

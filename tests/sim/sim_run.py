@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from sim.sim_broker import Message, SimBroker
-from sim.sim_faults import BEFORE_MONEY_GOES_BACK, Swarm, SwarmFaults
+from sim.sim_faults import BEFORE_MONEY_GOES_BACK, MONEY_BACK, Swarm, SwarmFaults
 from sim.sim_invariants import Invariants, Violation, Wellness
 from sim.sim_lifecycle import Lifecycle
 from sim.sim_network import CENTRA, FULFIL, Network, Post
@@ -41,13 +41,13 @@ from integration.wiring import Chance, World, build_world
 from tasks import feed, step, sweep
 
 ORDERS = 10
-ORDERS_ALONE = 14
+ORDERS_ALONE = 12
 """In a seed of the order lane alone."""
 SHOP_OPEN = 200.0
 """Virtual seconds within which all orders are placed, once the shop has opened."""
 CHAOS = 480.0
 """How long the faults last, from then on."""
-LIFE, MONEY_BACK = 1200.0, 2400.0
+LIFE, LONG_LIFE = 1000.0, 2100.0
 """How long those last, after that, that befall what follows an order: parcels and captures; returns and memos, which come
 late: goods travel, and refunds are looked for four times an hour.
 """
@@ -58,9 +58,9 @@ TRADES_ON = 300.0
 """So long the warehouse and the customers go on after the faults have ended: what the faults kept back is lived, too."""
 QUIET = 420.0
 """No verdict before the longest stop and the latest late call are over."""
-LIVES_EVERY = 5
+LIVES_EVERY = 10
 """Every so many seeds trade goes on after the orders: stock, parcels and returns. The others are the order lane alone, which
-costs a third of the time; `make soak` lives every seed whole. In every other whole seed only the calls of
+costs a fifth of the time; `make soak` lives every seed whole. In every other whole seed only the calls of
 returns and credit memos go wrong.
 """
 SETTLING = """
@@ -120,6 +120,7 @@ class Simulation:
         self.late = self.whole and seed % (2 * LIVES_EVERY) == 0
         if self.late:
             self.swarm.clear_the_way(BEFORE_MONEY_GOES_BACK)
+            self.swarm.press(MONEY_BACK)
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()
@@ -334,7 +335,7 @@ class Simulation:
             self.weather.clear()
             self.changing.crashed = True
             self.scheduler.tell("what keeps orders back ends here")
-            self.scheduler.run(self.scheduler.now + (MONEY_BACK if self.late else LIFE), self._after_step)
+            self.scheduler.run(self.scheduler.now + (LONG_LIFE if self.late else LIFE), self._after_step)
         while not self.played.done:
             self.scheduler.run(self.scheduler.now + 30, self._after_step)
 

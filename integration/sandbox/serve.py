@@ -70,14 +70,24 @@ class Server:
     def __init__(self, app: App, clock: Clock, port: int = 0, longest_hang: float = 120.0) -> None:
         self._server = create_server(serving(app, clock, longest_hang), host="127.0.0.1", port=port, threads=THREADS)
         self.url = f"http://127.0.0.1:{self._server.effective_port}"
-        self._thread = threading.Thread(target=self._server.run, name=f"sandbox {self.url}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"sandbox {self.url}", daemon=True)
+        self._closing = False
 
     def start(self) -> Self:
         self._thread.start()
         return self
 
+    def _run(self) -> None:
+        """Serve until the port is closed, which happens in the middle of whatever the server waits for."""
+        try:
+            self._server.run()
+        except OSError:
+            if not self._closing:
+                raise
+
     def stop(self) -> None:
         """Close the port; calls in flight have a moment to end."""
+        self._closing = True
         self._server.task_dispatcher.shutdown(timeout=1)
         self._server.close()
         self._thread.join(timeout=5)

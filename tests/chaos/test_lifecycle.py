@@ -18,8 +18,8 @@ from tasks.inspection_goods import inspect_goods, oversold
 from tasks.inspection_money import inspect_money
 from tasks.stack import Stack
 
-ORDERS = 60
-CHAOS_SECONDS = 30.0
+ORDERS = 40
+CHAOS_SECONDS = 25.0
 PATIENCE = 240.0
 """Seconds until everything must be well: a document takes a dozen calls, on as much of two cores as is left."""
 PROCESSES = ("web", "orders", "lanes", "finance", "sweep", "dead-letters")

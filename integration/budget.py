@@ -98,8 +98,9 @@ class Gate:
             shut = self._shut(tx)
             if shut is not None and not spending.take_probe(tx, self.system, self.terms.probe_takes):
                 raise shut
-            self._take_turn(tx)
+            has_turn = self._take_turn(tx)
             self._spend(tx, lane, [(q, costs[q.measure]) for q in self.quotas if costs.get(q.measure)])
+        self._has_turn = has_turn
 
     def is_slow(self) -> bool:
         """Whether the system answers late now: what can be left out, should."""
@@ -107,18 +108,18 @@ class Gate:
             row = spending.breaker_of(tx, self.system)
             return row is not None and row.slow_until is not None and row.slow_until > tx.now
 
-    def _take_turn(self, tx: Transaction) -> None:
-        """Of a slow system only one call at a time is asked, by all processes together."""
+    def _take_turn(self, tx: Transaction) -> bool:
+        """Of a slow system only one call at a time is asked, by all processes together. Whether this is that call."""
         row = spending.breaker_of(tx, self.system)
         if row is None or row.slow_until is None or row.slow_until <= tx.now:
-            return
+            return False
         if not spending.take_turn(tx, self.system, self.terms.call_takes):
             raise Unavailable(
                 f"{self.system} answers slowly: one call at a time until it is faster",
                 retry_after=self.terms.ask_turn,
                 system=self.system,
             )
-        self._has_turn = True
+        return True
 
     def took(self, seconds: float) -> None:
         """How long an exchange took, whatever came of it. Gives back the turn that a slow system's call had."""

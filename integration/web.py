@@ -1,7 +1,8 @@
 """The webhook receiver: verify, mark, commit, answer.
 
 `POST /centra/<instance>` names documents; `POST /fulfil/<connection>` names SKUs whose stock may have changed; the doors below
-`/orderwise/<connection>/` are in `integration.session_doors`; `GET /healthz`. 2xx means that the hint is committed. The body of an error says nothing that an attacker could use.
+`/orderwise/<connection>/` are in `integration.session_doors`; `GET /healthz`. 2xx means that the hint is committed. The body
+of an error says nothing that an attacker could use.
 """
 
 import re

@@ -303,3 +303,15 @@ def test_a_lower_lane_leaves_what_the_higher_ones_took_in_the_last_window_until_
         assert may(gate, "orders") is None
     clock.sleep(2.2)
     assert may(gate, "stock") is None, "nobody wanted them"
+
+
+def test_a_call_that_the_budget_refuses_has_not_had_the_turn_of_a_slow_system(store):
+    terms = {"quotas": (Quota("requests", 1, timedelta(seconds=10)),), "terms": SLOW}
+    first, second = Gate(store, "remote", **terms), Gate(store, "remote", terms=SLOW)
+    first.took(20)
+    assert may(first) is None
+    first.took(20)
+    assert "budget" in str(may(first)), "its quota is spent"
+    assert may(second) is None, "nobody has the turn"
+    first.took(0.1)
+    assert first.is_slow(), "the call was another's, and says nothing of the system"

@@ -176,7 +176,11 @@ class Swarm:
         if not self.raging:
             return None
         first = self.seed // 10 % len(names)  # else what stands last would never have its turn where calls are few
-        name = next((name for name in (*names[first:], *names[:first]) if name in self.sure), None)
+        sure = [name for name in (*names[first:], *names[:first]) if name in self.sure]
+        if names[0].startswith(MONEY_BACK):  # fewest of all: another one first in every seed that has the same ones
+            sure = sorted(sure, key=names.index)
+            sure = [*sure[(turn := self.seed // 60 % max(len(sure), 1)) :], *sure[:turn]]
+        name = sure[0] if sure else None
         if name is None and self.random.random() < max(rates):
             (name,) = self.random.choices(names, [max(rate, 0.0) for rate in rates])
         if name is not None:

@@ -107,6 +107,10 @@ class Settings:
             raise SettingsError(f"connection {connection!r} needs LOCKSTEP_{name}_URL and LOCKSTEP_{name}_TOKEN")
         return found
 
+    def erp_address(self, connection: str) -> str:
+        """Where a connection's ERP is; empty where nobody has said so yet."""
+        return _erp(_Given(self.variables), connection).url
+
     def webhook_door(self, connection: str) -> ErpSettings | None:
         """How a connection takes webhooks; `None` where it takes none, or where there is no such name."""
         if not _NAME.fullmatch(connection) or connection in {told.name for told in self.centra}:

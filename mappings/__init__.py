@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from integration.domain.settling import Schedule
 from integration.errors import Unmapped
 from mappings.schema import BrokenMapping, check_mapping, check_playbook
-from mappings.semantics import check_stock
+from mappings.semantics import check_facilities, check_stock
 
 __all__ = [
     "BrokenMapping", "Credit", "Mapping", "Market", "Place", "Playbook", "Products", "Returns", "Rule", "Service", "Shipments", "Stock", "load",
@@ -243,6 +243,7 @@ class Mapping:
 def parse(text: str, file: str, *, version: int = 0) -> Mapping:
     """A validated mapping from TOML text, read once a process. Raises `BrokenMapping`."""
     told = check_mapping(_toml(text, file), file)
+    check_facilities(told, file)
     check_stock(told, file)
     head = told["connection"]
     markets = {
@@ -329,6 +330,32 @@ def check_one_feed(mappings: Iterable[Mapping]) -> None:
                     f"{other} feeds Centra's warehouse {place} too: the later push would wipe out the other's figure"
                 )
                 raise BrokenMapping(mapping.file, f"stock.places.{place}", "", problem)
+
+
+def check_one_book(mappings: Iterable[Mapping], addresses: Dict[str, str]) -> None:
+    """In one ERP a channel is one connection's, and order numbers are one storefront's. Raises `BrokenMapping`.
+
+    `addresses` are the ERPs' by connection; one that is not configured yet meets nobody.
+    """
+    books: dict[str, list[Mapping]] = {}
+    for mapping in mappings:
+        address = addresses.get(mapping.connection, "").rstrip("/").casefold()
+        for other in books.get(address, ()):
+            if other.centra != mapping.centra:
+                problem = (
+                    f"{other.file} books the orders of {other.centra} in the same ERP: order 1001 of either shop would bear one "
+                    "number there, and the one would be taken for the other"
+                )
+                raise BrokenMapping(mapping.file, "connection", "centra", problem)
+            theirs = {market.channel: market.name for market in other.markets.values()}
+            for market in mapping.markets.values():
+                if market.channel in theirs:
+                    problem = (
+                        f"{other.file} sends {theirs[market.channel]} to channel {market.channel} of the same ERP too"
+                    )
+                    raise BrokenMapping(mapping.file, f'markets."{market.name}"', "channel", problem)
+        if address:
+            books.setdefault(address, []).append(mapping)
 
 
 def _text(path: Path) -> str:

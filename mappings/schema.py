@@ -231,6 +231,11 @@ class _Mapping(_Strict):
         values=fields.Dict(keys=_name(), values=fields.Integer(strict=True, validate=validate.Range(min=1))),
         load_default=dict,
     )
+    facilities = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(r"[1-9][0-9]{0,8}\Z")),
+        values=fields.List(fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z"))),
+        load_default=dict,
+    )
     stock = fields.Nested(_Stock, load_default=None)
     shipments = fields.Nested(_Shipments, load_default=lambda: _Shipments().load({}))
     returns = fields.Nested(_Returns, load_default=lambda: _Returns().load({}))

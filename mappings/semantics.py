@@ -1,4 +1,7 @@
-"""Stock set-ups that deduct twice, or not at all: refused before they are in force, with the arithmetic in words."""
+"""Set-ups that contradict themselves: stock deducted twice or not at all, a market served from the wrong country.
+
+They are refused before they are in force, with the arithmetic in words.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -64,3 +67,21 @@ def _bundles(bundles: Mapping[str, Mapping[str, int]], file: str) -> None:
             if part in bundles:
                 problem = f"{part} is a bundle itself: name the pieces that are stocked"
                 raise BrokenMapping(file, f"bundles.{bundle}", part, problem)
+
+
+def check_facilities(told: Mapping[str, Any], file: str) -> None:
+    """Raises `BrokenMapping` when a market's warehouse does not send to where the market sells.
+
+    Nothing is held against it where `[facilities]` is left out.
+    """
+    sends = told["facilities"]
+    for market, row in told["markets"].items() if sends else ():
+        reached = sends.get(str(row["warehouse"]))
+        far = [country for country in row["countries"] if country not in (reached or ())]
+        if far:
+            known = f"sends to {', '.join(reached)} only" if reached else "is not in [facilities]"
+            problem = (
+                f"{market} sells to {', '.join(far)}, and the ERP's warehouse {row['warehouse']} {known}: its orders would leave "
+                "from the wrong place. Correct the market's warehouse, or say in [facilities] that it sends there"
+            )
+            raise BrokenMapping(file, f"markets.{market}", "warehouse", problem)

@@ -1,6 +1,7 @@
 """`lockstep doctor`: everything that must be so for the promises to hold, looked at once; each finding says what to do."""
 
 import hashlib
+import importlib
 import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from integration.settings import Settings, SettingsError, read_settings, redacte
 
 if TYPE_CHECKING:
     from integration.wiring import World
+    from mappings import Mapping
 
 CLOCK_WARNS, CLOCK_FAILS = timedelta(seconds=2), timedelta(seconds=60)
 """Signatures of webhooks hold for five minutes, leases for two: clocks must agree far better than that."""
@@ -221,7 +223,7 @@ def _vault(world: "World") -> Iterator[Finding]:
 
 def _in_force(world: "World") -> Iterator[Finding]:
     from integration.store import views
-    from mappings import load
+    from mappings import BrokenMapping, check_one_book, load
 
     with world.store.read() as tx:
         applied = {row.connection: row for row in views.mappings_applied(tx)}
@@ -234,6 +236,11 @@ def _in_force(world: "World") -> Iterator[Finding]:
             yield Finding(
                 "FAIL", f"mapping {mapping.connection}", says, "name it in LOCKSTEP_CENTRA, or correct the file"
             )
+    try:
+        check_one_book(mappings, {m.connection: world.settings.erp_address(m.connection) for m in mappings})
+    except BrokenMapping as error:
+        do = "give each shop an ERP, or a channel, of its own before anything more is posted"
+        yield Finding("FAIL", "ERPs that are shared", str(error), do)
     for name in world.storefronts:
         if not any(mapping.centra == name for mapping in mappings):
             says = f"no mapping in force takes the orders of {name}: they are seen and none is posted"
@@ -260,6 +267,14 @@ def _systems(world: "World") -> Iterator[Finding]:
         yield from _answers(name, storefront.check)
     for mapping in world.connections():
         yield from _answers(mapping.connection, lambda name=mapping.connection: world.erp(name).check())
+        yield from _guarded(f"{mapping.connection} in particular", lambda mapping=mapping: _particulars(world, mapping))
+
+
+def _particulars(world: "World", mapping: "Mapping") -> Iterator[Finding]:
+    """What only its adapter knows to look at: a module with `examine(erp, mapping)` yields findings of its own."""
+    examine = getattr(importlib.import_module(mapping.adapter), "examine", None)
+    for grade, what, says, do in examine(world.erp(mapping.connection), mapping) if examine else ():
+        yield Finding(grade, f"{mapping.connection}: {what}", says, do)
 
 
 def _answers(name: str, check: Callable[[], str]) -> Iterator[Finding]:

@@ -104,6 +104,7 @@ def traces(haystack: str | bytes) -> list[str]:
     return [word for word in WORDS if word.encode() in raw]
 
 
+@pytest.mark.scenario("SEC-02")
 def test_a_customers_words_are_found_in_the_vault_and_nowhere_else(
     tmp_path: Path, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +191,7 @@ def test_a_feed_that_stumbles_over_a_customers_words_does_not_repeat_them(
     stage.store.close()
 
 
+@pytest.mark.scenario("SEC-02")
 def test_the_database_is_searched_rightly(tmp_path: Path) -> None:
     """The search would find a leak: one word is planted in plain sight."""
     stage = Stage(f"sqlite:///{tmp_path / 'lockstep.db'}")

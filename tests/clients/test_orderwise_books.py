@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from integration.domain.money import Money
 from integration.domain.proof import compare
 from integration.domain.shipment import ShippedLine
-from integration.erp.orderwise import wire
+from integration.erp.orderwise import examine, wire
+from integration.erp.orderwise.profile import profile_of
 from integration.errors import Rejected, Unknown, Unmapped
 from integration.ports import Figure
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
+from mappings import BrokenMapping, parse
 
 
 @pytest.fixture
@@ -183,7 +185,7 @@ def test_a_status_nobody_has_explained_names_its_text_and_stops_its_own_order_on
         "ORDER_STATUS_UNMAPPED", "orderwise.toml:[tenant.statuses] Awaiting the moon",
     )  # fmt: skip
     assert (found[plain.reference][0].life, found[plain.reference][0].refusal) == ("processing", None)
-    assert "Awaiting the moon" in bench.erp.check()
+    assert "status Awaiting the moon" in [what for _, what, _, _ in examine(bench.erp, bench.mapping)]
     (hint,) = [s for s in bench.erp.changed_since(bench.stage.clock.now()) if s.reference == strange.reference]
     assert hint.refusal is not None
 
@@ -222,11 +224,20 @@ def test_the_figure_is_the_column_that_the_profile_names(bench):
     from stage import example
 
     bench.posted(lines=[BasketLine(SOCKS, 5)])
-    for word, available in (("free", 4995), ("in_stock", 5000), ("available", 4995)):
+    for word, available in (("free", 4995), ("available", 4995)):
         text = example("orderwise", stock=False).replace('available = "free"', f'available = "{word}"')
         bench.stage.world.mapping("orderwise", bench.stage.apply(text, "orderwise"))
         erp = bench.stage.world.erp("orderwise")  # a newer mapping is in force at once
         assert erp.figures([SOCKS], [12]) == {SOCKS: Figure(5000, available)}
+
+
+def test_physical_stock_is_never_taken_for_what_can_be_sold(bench):
+    """It holds what OrderWise knows to be sold: with 5 of 5000 sold and posted, all 5000 would be offered again."""
+    from stage import example
+
+    text = example("orderwise", stock=False).replace('available = "free"', 'available = "in_stock"')
+    with pytest.raises(BrokenMapping, match="available"):
+        profile_of(parse(text, "orderwise.toml"))
 
 
 def test_what_is_discontinued_has_no_figure_and_no_item(bench):

@@ -1,5 +1,6 @@
 """Mapping files: each way to break one is told by file, table and key; look-ups never guess."""
 
+import re
 import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -104,6 +105,25 @@ def test_a_file_saved_with_a_mark_or_in_another_encoding(tmp_path):
     (tmp_path / "fulfil.toml").write_bytes(TEXT.replace("London", "Zürich", 1).encode("cp1252"))
     with pytest.raises(BrokenMapping, match=r"^fulfil\.toml: not UTF-8"):
         load(tmp_path)
+
+
+@pytest.mark.scenario("MAP-02")
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("warehouse = 4 ", "warehouse = 66 ", "sells to GB, and the ERP's warehouse 66 sends to US only"),
+        ("warehouse = 4 ", "warehouse = 99 ", "sells to GB, and the ERP's warehouse 99 is not in [facilities]"),
+        ('4 = ["GB"]', '4 = ["IE"]', "sells to GB, and the ERP's warehouse 4 sends to IE only"),
+    ],
+)
+def test_a_market_in_a_warehouse_that_does_not_send_there_is_refused_before_its_first_order(old, new, says):
+    with pytest.raises(BrokenMapping) as raised:
+        parse(TEXT.replace(old, new, 1), "web-shop.toml")
+    assert (raised.value.table, raised.value.key) == ("markets.Europe / United Kingdom", "warehouse")
+    assert says in raised.value.problem
+    without = re.sub(r"^\[facilities\].*?(?=^\[)", "", TEXT, flags=re.DOTALL | re.MULTILINE)
+    assert without != TEXT
+    assert parse(without, "web-shop.toml")  # nothing is held against it where nobody said
 
 
 def test_a_market_in_two_files_is_refused_by_both_their_names(tmp_path):

@@ -133,7 +133,13 @@ def variables_read():
 
 def test_the_example_names_exactly_the_variables_that_are_read():
     text = (Path(settings.__file__).parents[1] / "deploy" / "env.example").read_text()
-    assert set(re.findall(r"^#?(LOCKSTEP_[A-Z_]+)=", text, re.MULTILINE)) == variables_read()
+    named = set(re.findall(r"^#?(LOCKSTEP_[A-Z_]+)=", text, re.MULTILINE))
+    assert named > {
+        "LOCKSTEP_ORDERWISE_URL",
+        "LOCKSTEP_ORDERWISE_TOKEN_FILE",
+        "LOCKSTEP_ORDERWISE_WEBHOOK_SECRETS_FILE",
+    }
+    assert {name.replace("ORDERWISE", "FULFIL") for name in named} == variables_read()
 
 
 def test_the_defaults_of_the_example_are_the_defaults():
@@ -143,9 +149,11 @@ def test_the_defaults_of_the_example_are_the_defaults():
     )
     assert len(shown) >= 10
     assert read_settings({**GIVEN, **shown}) is not None
-    plain, told = read_settings(GIVEN), read_settings({**GIVEN, **shown})
+    given = {**GIVEN, "LOCKSTEP_ORDERWISE_URL": "https://orderwise.test", "LOCKSTEP_ORDERWISE_TOKEN": "a:b"}
+    plain, told = read_settings(given), read_settings({**given, **shown})
     assert told.shown() == plain.shown()
     assert told.erp("fulfil") == plain.erp("fulfil")
+    assert told.erp("orderwise") == plain.erp("orderwise")
 
 
 @pytest.fixture
@@ -166,6 +174,7 @@ def logged(tmp_path):
     structlog.reset_defaults()
 
 
+@pytest.mark.scenario("SEC-02")
 @pytest.mark.parametrize("secret", [s for s in SECRETS if not s.startswith("dsn")])
 def test_a_secret_is_cut_out_of_every_place_of_a_line(logged, secret):
     def act(ours, theirs):

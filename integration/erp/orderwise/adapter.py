@@ -18,10 +18,7 @@ class OrderWise(Credit, Stock, Shipments, Returns, Products):
     """One OrderWise tenant; its credit notes are orders of a kind, so orders come with them."""
 
     def check(self) -> str:
-        rows = self.looked_up()
-        unknown = sorted({row["name"] for row in rows if row["kind"] == "status"} - self.profile.statuses.keys())
-        words = f"; order statuses that [tenant.statuses] does not have: {', '.join(unknown)}" if unknown else ""
-        return f"reachable; LOOKUPS names {len(rows)} records{words}"
+        return f"reachable; LOOKUPS names {len(self.looked_up())} records"
 
 
 def connect(name: str, http: Http, mapping: Mapped) -> ERP:

@@ -22,6 +22,18 @@ API, SESSION = "api", "session"
 
 
 @dataclass(frozen=True, slots=True)
+class Imports:
+    """How the Import Setup of every session of this connection stands: nothing public tells it, so somebody looks and answers.
+
+    `None` is an answer that is owed.
+    """
+
+    ticked: Mapping[str, bool | None]
+    """By word of `[tenant.import]`."""
+    schedule_minutes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """What a connection whose orders are pulled needs beside: XML names records where JSON has their ids."""
 
@@ -67,6 +79,7 @@ class Profile:
     transport: str
     """`api` or `session`; see `API`. Whichever it is, everything is read by OWAPI."""
     session: Session
+    imports: Imports
     order_path: str
     """Where orders are posted: seen at two integrators."""
     prices_as_net: bool
@@ -74,7 +87,10 @@ class Profile:
     send_payments: bool
     """Unconfirmed: that payments travel as `payments`, by method id."""
     available: str
-    """Which column of STOCK is what can be sold: free (physical less allocated), in_stock, or the tenant's own `available`."""
+    """Which column of STOCK is what can be sold: free (physical less allocated) or the tenant's own `available`.
+
+    in_stock is none of them: what OrderWise knows to be sold is still in it. It feeds `figure = "on hand"`, which reckons so.
+    """
     token_lives: timedelta
     """Unconfirmed: guesses of integrators go from 55 minutes to 30 days."""
     queue: timedelta
@@ -114,6 +130,26 @@ class _Session(Schema):
         return Session(acknowledged_within=timedelta(minutes=within), imports_within=timedelta(minutes=imports), **told)
 
 
+def _answer() -> fields.Boolean:
+    return fields.Boolean(load_default=None, truthy={True}, falsy={False})
+
+
+class _Imports(Schema):
+    class Meta:
+        unknown = RAISE
+
+    delivery_method_tax_code = _answer()
+    variant_tax_code = _answer()
+    variant_stock_location = _answer()
+    delivery_address = _answer()
+    customer_contact = _answer()
+    schedule_minutes = fields.Integer(strict=True, load_default=None, validate=validate.Range(1, 1440))
+
+    @post_load
+    def _made(self, told: dict[str, Any], **_: Any) -> Imports:
+        return Imports(schedule_minutes=told.pop("schedule_minutes"), ticked=told)
+
+
 class _Tenant(Schema):
     class Meta:
         unknown = RAISE
@@ -135,10 +171,11 @@ class _Tenant(Schema):
     handling = fields.String(load_default="Handling", validate=validate.Length(min=1))
     transport = fields.String(load_default=API, validate=validate.OneOf((API, SESSION)))
     session = fields.Nested(_Session, load_default=lambda: _Session().load({}))
+    imports = fields.Nested(_Imports, data_key="import", load_default=lambda: _Imports().load({}))
     order_path = fields.String(load_default="/sales/order?session_id={session}", validate=validate.Regexp(r"/\S+\Z"))
     prices_as_net = fields.Boolean(load_default=True, truthy={True}, falsy={False})
     send_payments = fields.Boolean(load_default=True, truthy={True}, falsy={False})
-    available = fields.String(load_default="free", validate=validate.OneOf(("free", "in_stock", "available")))
+    available = fields.String(load_default="free", validate=validate.OneOf(("free", "available")))
     token_minutes = _minutes(45)
     queue_minutes = _minutes(15)
 
@@ -157,6 +194,7 @@ def profile_of(mapping: Mapped) -> Profile:
         raise BrokenMapping(mapping.file, "tenant.exports", "", "two exports have the same id")
     if "{session}" not in told["order_path"]:
         raise BrokenMapping(mapping.file, "tenant", "order_path", "it does not say where the {session} goes")
+    _check_sessions(mapping)
     for table, word, known in (
         ("returns", mapping.returns.announce, ("off",)),
         ("returns", mapping.returns.inspection, ("off", "return lines")),
@@ -173,6 +211,17 @@ def profile_of(mapping: Mapped) -> Profile:
         return_cancelled=frozenset(told.pop("return_cancelled")),
         **told,
     )
+
+
+def _check_sessions(mapping: Mapped) -> None:
+    """A session is one shop's till: where two shops shared one, their order numbers clashed (an integrator's manual)."""
+    shops: dict[int, str] = {}
+    for market in mapping.markets.values():
+        shop = market.name.partition(" / ")[0]
+        other = shops.setdefault(market.channel, shop)
+        if other != shop:
+            problem = f"{shop} and {other} share e-commerce session {market.channel}: order numbers clash in it, so each shop needs one of its own"
+            raise BrokenMapping(mapping.file, f'markets."{market.name}"', "channel", problem)
 
 
 def _first(problem: Any) -> str:

@@ -259,6 +259,7 @@ def _still_due(job: Job, refund: Refund, found: Books, world: World) -> Callable
             _check(refund, found)
             return
         with world.store.write("memo.void") as tx:
+            ledger.hold(tx, job)
             effects.record(tx, job.id, CREDIT_MEMO, "void")
         job.then("observed" if refund.life == FAILED else "held")
         why = "it is not settled any more, and the ERP never got its memo"

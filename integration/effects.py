@@ -130,7 +130,9 @@ def _send(store: Store, job: Job, write: Write, point: Callable[[str], None]) ->
 
 
 def _record(store: Store, job: Job, write: Write, state: str) -> None:
+    """How this try ended, unless the lease was lost meanwhile: another worker's try may be in doubt by now."""
     with store.write(f"effect.{state}") as tx:
+        ledger.hold(tx, job)
         effects.record(tx, job.id, write.name, state)
 
 

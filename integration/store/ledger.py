@@ -317,6 +317,7 @@ def _close_lost_attempts(tx: Transaction, ids: Collection[int]) -> None:
         tx.execute(update(job).where(job.c.id.in_(lost)).values(attempts=job.c.attempts + 1))
 
 
+NOTHING = timedelta(0)
 _BEGUN = insert(attempt).returning(attempt.c.job_id, attempt.c.id)
 _ENDED = (
     update(attempt)
@@ -334,7 +335,7 @@ def _begin_attempts(tx: Transaction, rows: Sequence[Row[Any]], link: str, task_i
     return {int(row.job_id): int(row.id) for row in tx.execute(_BEGUN, begun)}
 
 
-def hold(tx: Transaction, claimed: Job, *, needs: timedelta, lease: timedelta, **more: Any) -> None:
+def hold(tx: Transaction, claimed: Job, *, needs: timedelta = NOTHING, lease: timedelta = NOTHING, **more: Any) -> None:
     """Make sure, inside a transaction, that the lease is still ours and lasts for `needs`, and write `more` columns.
 
     Raises `LeaseLost`.

@@ -20,7 +20,7 @@ from integration import intake, orders
 from integration.centra.adapter import Centra as Storefront
 from integration.domain.order import Key
 from integration.erp.fulfil import adapter
-from integration.errors import LeaseLost, NotReady, Rejected, Unknown
+from integration.errors import LeaseLost, NotReady, Rejected, Unavailable, Unknown
 from integration.ports import Draft, EffectClass, Event, Standing, Write
 from integration.sandbox.centra_events import Events
 from integration.sandbox.centra_webhooks import Webhooks
@@ -209,6 +209,33 @@ def test_the_fence_alone_keeps_a_late_outcome_from_undoing_a_newer_one(
         row = ledger.find(tx, KEY)
     assert row is not None
     assert row.state == state
+
+
+@pytest.mark.parametrize(("fence", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])
+def test_the_fence_alone_keeps_a_late_refusal_from_ending_the_doubt_of_a_newer_call(
+    bench: Bench, off: Off, fence: bool, documents: int
+) -> None:
+    """The sleeper's call surely did nothing; the other's, which it knows nothing of, may have."""
+    if not fence:
+        off.fence()
+    off.waiting(bench)
+    sleeper = bench.claim("sleeper")
+    assert sleeper is not None
+
+    def refused() -> str:
+        bench.clock.sleep(LEASE.total_seconds() + 1)
+        bench.remote.late = 40
+        with pytest.raises(Unknown):
+            bench.work("another")
+        raise Unavailable("not reached")
+
+    write = replace(bench.write, send=refused)
+    with pytest.raises(LeaseLost if fence else Unavailable):
+        protocol.perform(bench.store, sleeper, write, lease=LEASE, point=lambda name: None)
+    bench.write = bench.remote.write()
+    bench.clock.sleep(LEASE.total_seconds() + 1)
+    bench.work("a third")
+    assert len(bench.remote.documents) == documents
 
 
 @pytest.mark.parametrize(("intent", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])

@@ -94,9 +94,9 @@ def main(*, once: bool, as_json: bool, orders: int, seed: int, keep: bool) -> in
             store = Store(stack.environment["LOCKSTEP_DATABASE_URL"], SystemClock())
             stack.register_inventory_webhook()
             _fill_shelves(stack, say)
-            _play(stack, store, orders, say, quiet=as_json)
+            made = _play(stack, store, orders, say, quiet=as_json)
             _night(stack, store, say)
-            told = _summary(stack, store, began)
+            told = _summary(stack, store, began, made)
             if not as_json:
                 show(told, stack)
             for name, sentences in told["broken"].items() if as_json else ():
@@ -151,8 +151,8 @@ def _fill_shelves(stack: Stack, say: Callable[[str], None]) -> None:
         time.sleep(0.25)
 
 
-def _play(stack: Stack, store: Store, orders: int, say: Callable[[str], None], *, quiet: bool) -> None:
-    """Let the day pass, with its mishaps, until everything has come to rest."""
+def _play(stack: Stack, store: Store, orders: int, say: Callable[[str], None], *, quiet: bool) -> Counter[str]:
+    """Let the day pass, with its mishaps, until everything has come to rest. The exceptions made on purpose, by type."""
     began = time.monotonic()
     happenings, clerk, rest = mishaps(stack, store), Clerk(stack), _Rest()
     with _display(orders, quiet=quiet) as show_progress:
@@ -169,6 +169,8 @@ def _play(stack: Stack, store: Store, orders: int, say: Callable[[str], None], *
             over = passed > 1 and not keying and all(happening.done for happening in happenings)
             rest.look(now, over and not _afoot(stack, store, now))
             time.sleep(0.5)
+    spoiled = [each.opens for each in happenings if each.opens and each.done]
+    return Counter([*spoiled, *clerk.left.values()])
 
 
 def _afoot(stack: Stack, store: Store, now: Progress) -> bool:
@@ -197,14 +199,14 @@ def _night(stack: Stack, store: Store, say: Callable[[str], None]) -> None:
         time.sleep(0.25)
 
 
-def _summary(stack: Stack, store: Store, began: float) -> dict[str, Any]:
+def _summary(stack: Stack, store: Store, began: float, made: Counter[str]) -> dict[str, Any]:
     """The summary of a moment in which nothing moves and all is well, or of the last one when patience ends: every five
     minutes, what has changed in an ERP is proved again, and stock is looked at as often as the ERPs are polled.
     """
     until = time.monotonic() + NIGHT_SECONDS
     while True:
         moved = _moving(store)
-        told = summary(stack, store, round(time.monotonic() - began, 1))
+        told = summary(stack, store, round(time.monotonic() - began, 1), made)
         if (told["json"]["ok"] and not moved and not _moving(store)) or time.monotonic() > until:
             return told
         stack.supervisor.restart_dead()

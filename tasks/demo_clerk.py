@@ -1,6 +1,10 @@
-"""The person who keys into OrderWise what has no call there: returns and credits, from nothing but what the work-list says."""
+"""The person who keys into OrderWise what has no call there: returns, credits and cancellations, from nothing but what the
+work-list says.
+"""
 
 import re
+import urllib.error
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
@@ -8,15 +12,17 @@ from time import monotonic
 from typing import Any
 
 from integration.store import Store, counts
-from tasks.books import Row
+from tasks.books import ORDER_PREFIX, Row
 from tasks.stack import CommandFailed, Stack
 
 CONNECTION = "orderwise"
-RETURN, CREDIT = "RETURN_NOT_ANNOUNCED", "CREDIT_MISSING"
+RETURN, CREDIT, CANCELLATION = "RETURN_NOT_ANNOUNCED", "CREDIT_MISSING", "ORDER_CANCEL_TOO_LATE"
 LEFT = 1
-"""Cases of each type that nobody gets round to: they stay open, with an owner."""
+"""Returns, and credits, that nobody gets round to: they stay open, with an owner."""
 AGAIN = 10.0
 """Seconds before what was keyed and is not seen is replayed once more."""
+PRESSES = 6
+"""How often Replay is pressed for one case before it is left to somebody who knows more."""
 VAT = Decimal("1.2")
 """What a charge is divided by: Britain's standard rate, at the tax code with the id 1."""
 
@@ -31,18 +37,18 @@ class Clerk:
     """Looks at the open cases of the connection, keys what they ask for, and presses Replay."""
 
     stack: Stack
+    leaves: int = LEFT
     keyed: dict[int, float] = field(default_factory=dict)
     """What was keyed, by its case's id, and when Replay is pressed for it next."""
     left: dict[int, str] = field(default_factory=dict)
     """Cases that stay open, by id, with their type."""
+    pressed: Counter[int] = field(default_factory=Counter)
 
     def work(self, store: Store) -> bool:
         """Key what is new on the list. Whether anything keyed is not seen yet."""
         with store.read() as tx:
-            cases = [
-                c for c in counts.open_cases(tx) if c["connection"] == CONNECTION and c["type"] in (RETURN, CREDIT)
-            ]
-        open_now = {case["id"]: case for case in cases}
+            cases = [case for case in counts.open_cases(tx) if case["connection"] == CONNECTION]
+        open_now = {case["id"]: case for case in cases if case["type"] in (RETURN, CREDIT, CANCELLATION)}
         for id, case in open_now.items():
             if id not in self.keyed and id not in self.left:
                 self._take_up(id, case)
@@ -51,17 +57,32 @@ class Clerk:
             with suppress(CommandFailed):  # a moment that does not suit: pressed again
                 self.stack.lockstep("exceptions", "replay", *map(str, due), "--yes", "--reason", "keyed by hand")
             self.keyed |= dict.fromkeys(due, monotonic() + AGAIN)
+            self.pressed.update(due)
+            for id in [id for id in due if self.pressed[id] >= PRESSES]:
+                del self.keyed[id]
+                self.left[id] = open_now[id]["type"]
         return bool(self.keyed.keys() & open_now.keys())
 
     def _take_up(self, id: int, case: Row) -> None:
-        """One of each type is left alone, and so is what the list does not say clearly enough to key."""
-        asked = credit_of(case["message"]) if case["type"] == CREDIT else return_of(case["message"])
-        enough = list(self.left.values()).count(case["type"]) >= LEFT
-        if asked is None or not enough:
+        """Some are left alone; so is what the list does not say clearly enough to key, or OrderWise will not take."""
+        asked = asked_for(case)
+        spared = case["type"] != CANCELLATION and list(self.left.values()).count(case["type"]) < self.leaves
+        if asked is None or spared:
             self.left[id] = case["type"]
             return
-        self.stack.ask(self.stack.orderwise_url, *asked)
+        try:
+            self.stack.ask(self.stack.orderwise_url, *asked)
+        except urllib.error.HTTPError:
+            self.left[id] = case["type"]
+            return
         self.keyed[id] = monotonic()
+
+
+def asked_for(case: Row) -> tuple[str, dict[str, Any]] | None:
+    """The sandbox's door and words for what a case asks to be keyed; `None` where it names nothing."""
+    if case["type"] == CANCELLATION:
+        return f"/_sandbox/orders/{ORDER_PREFIX}{case['number']}/cancel", {}
+    return credit_of(case["message"]) if case["type"] == CREDIT else return_of(case["message"])
 
 
 def return_of(message: str) -> tuple[str, dict[str, Any]] | None:

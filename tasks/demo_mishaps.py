@@ -4,6 +4,7 @@ The unmapped market, the unknown SKUs and the totals that do not add up are in t
 """
 
 import tomllib
+import urllib.error
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from integration.sandbox.catalogue import (
     UNMAPPED_SERVICE,
 )
 from integration.store import Store, counts
+from tasks.books import ORDER_PREFIX
 from tasks.stack import Stack
 
 RENAMED = "despatch"
@@ -31,13 +33,15 @@ IN_THE_DAY = 4
 @dataclass
 class Happening:
     """Something planned to go wrong, and when (a fraction of the day). `act` tells whether there was anything to spoil:
-    what finds nothing yet is tried again, and given up after `patience` (a fraction of the day).
+    what finds nothing yet is tried again, and given up after `patience` (a fraction of the day). `opens` is the type of the
+    exception that stays of it.
     """
 
     at: float
     words: str
     act: Callable[[], Any]
     patience: float = inf
+    opens: str = ""
     done: bool = False
 
     def due(self, passed: float) -> bool:
@@ -56,14 +60,24 @@ def mishaps(stack: Stack, store: Store) -> list[Happening]:
     kill, ending = stack.supervisor.processes, WrongOrder(stack, store)
     return [
         Happening(0.10, "Fulfil takes three orders and never answers", fulfil("timeout-after", "create_order", 3)),
-        Happening(0.15, "a carrier service that nobody mapped", lambda: _send_by_courier(stack)),
+        Happening(
+            0.15,
+            "a carrier service that nobody mapped",
+            lambda: _send_by_courier(stack),
+            opens="SHIPMENT_CARRIER_UNMAPPED",
+        ),
         Happening(0.20, "Fulfil takes two orders and is cut off", fulfil("drop-after", "create_order", 2)),
         Happening(0.25, "three inventory webhooks of Fulfil are lost", fulfil("webhook-lost", "webhook", 3)),
         Happening(0.28, "somebody renames a column of OrderWise's export", lambda: _rename(stack)),
         Happening(0.30, "Centra makes a shipment and never answers", centra("timeout-after", "createShipment", 2)),
         Happening(0.35, "kill -9 of the order worker", kill["orders"].kill),
-        Happening(0.40, "a capture is refused", centra("capture-fails", "captureShipment", 1)),
-        Happening(0.45, "a return is put aside that Centra means to restock", lambda: _put_aside(stack)),
+        Happening(0.40, "a capture is refused", centra("capture-fails", "captureShipment", 1), opens="CAPTURE_FAILED"),
+        Happening(
+            0.45,
+            "a return is put aside that Centra means to restock",
+            lambda: _put_aside(stack),
+            opens="RETURN_STOCK_CONFLICT",
+        ),
         Happening(0.48, "that export is pasted in again, as its exception says", lambda: _paste_again(stack, store)),
         Happening(0.50, "the broker is wiped", lambda: _wipe(stack)),
         Happening(0.55, f"{LAUNCHED} is launched, as its exception says", lambda: _launch(stack, store), patience=1),
@@ -78,6 +92,7 @@ def mishaps(stack: Stack, store: Store) -> list[Happening]:
         Happening(
             0.95, "OrderWise takes three seconds for a while", orderwise("slow", "export_definition", 8, seconds=3)
         ),
+        Happening(1.00, "a customer cancels what OrderWise has already", lambda: _cancel_in_time(stack), patience=2.5),
     ]
 
 
@@ -184,6 +199,27 @@ def _put_aside(stack: Stack) -> bool:
     words = {"dispositions": "quarantine"}
     stack.ask(stack.fulfil_url, f"/_sandbox/returns/{expected[-1]['id']}/receive", words)
     return True
+
+
+def _cancel_in_time(stack: Stack) -> bool:
+    """A customer rings before the parcel has left: the warehouse puts it on hold, and the order is cancelled in Centra. That
+    OrderWise follows is left to us and our work-list. False while there is no such order.
+    """
+    whole = {row["sale"] for row in stack.ask(stack.orderwise_url, "/_sandbox/shipments") if row["shipments"] == 1}
+    orders = stack.ask(stack.orderwise_url, "/_sandbox/books")["orders"] if whole else []
+    for reference in [str(order["reference"]) for order in orders if order["id"] in whole]:
+        number, held = reference.removeprefix(ORDER_PREFIX), f"/_sandbox/orders/{reference}/hold"
+        try:
+            stack.ask(stack.orderwise_url, held, {})
+        except urllib.error.HTTPError:  # it has just left
+            continue
+        try:
+            stack.ask(stack.centra_url, f"/_sandbox/orders/{number}/cancel", {"comment": "changed my mind"})
+        except urllib.error.HTTPError:
+            stack.ask(stack.orderwise_url, held, {"held": False})
+            continue
+        return True
+    return False
 
 
 def _create_items(stack: Stack) -> None:

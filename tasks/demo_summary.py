@@ -7,22 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from integration.domain.money import Money
+from integration.sandbox.catalogue import UNMAPPED_MARKET
 from integration.store import Store, counts
 from integration.store.ledger import LIVES
 from mappings import playbook
-from tasks.books import Books, Row
+from tasks.books import ORDER_PREFIX, Books, Row, is_live
 from tasks.demo_books import books_beside, markets_of
-from tasks.inspection import inspect
+from tasks.inspection import effective, inspect, released
 from tasks.inspection_goods import inspect_goods, late_shipments, oversold, telling_times
-from tasks.inspection_money import POSTED, by_currency, inspect_money, money, refunds_without_memo
+from tasks.inspection_money import (
+    POSTED,
+    by_currency,
+    inspect_money,
+    money,
+    refunds_without_memo,
+    refused_captures,
+)
 from tasks.stack import Stack
 
 TOLD_WITHIN = timedelta(minutes=30)
 """How soon a customer must hear of a dispatch, as the sandbox's mapping promises it."""
 
 
-def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
-    """Counts, cases with money and owner, and every invariant held against the sandbox's own books.
+def summary(stack: Stack, store: Store, seconds: float, made: Counter[str]) -> dict[str, Any]:
+    """Counts, cases with money and owner, and every invariant held against the sandbox's own books. `made` are the exceptions
+    that were made on purpose while the day was played, by type.
 
     Under "json" what `--json` prints; the rest is for the tables.
     """
@@ -33,6 +42,7 @@ def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
     books = books_beside(stack, jobs, cases)
     every = list(books.values())
     broken = merged([_broken(each) for each in every])
+    broken["captures_refused_as_planned"] = _refused(every, made["CAPTURE_FAILED"])
     broken["personal_data_only_in_the_vault"] = _leaks(stack, every)
     sums = {name: money(each) for name, each in books.items()}
     night = {"days": len(days), "settled": bool(days) and all(job["state"] == "proven" for job in days)}
@@ -57,6 +67,7 @@ def summary(stack: Stack, store: Store, seconds: float) -> dict[str, Any]:
             "money": by_currency(*sums.values()),
             "night": night,
             "exceptions": dict(Counter(str(case["type"]) for case in cases)),
+            "planned": dict(sorted((made + _in_the_day(every)).items())),
             "connections": {name: _counted(each, cases) for name, each in books.items()},
             "invariants": {name: not sentences for name, sentences in broken.items()},
             "seconds": seconds,
@@ -83,6 +94,23 @@ def _broken(books: Books) -> dict[str, list[str]]:
     return told | {"shipments_told_in_time": late_shipments(books, TOLD_WITHIN)}
 
 
+def _in_the_day(every: Sequence[Books]) -> Counter[str]:
+    """The exceptions that the generated day itself must end with, counted in Centra's own books."""
+    orders = {order["number"]: order for books in every for order in books.centra if released(order)}.values()
+    lost = [order["market_id"] == UNMAPPED_MARKET for order in orders]
+    uneven = [not order["adds_up"] and order["market_id"] != UNMAPPED_MARKET for order in orders]
+    above = [number for books in every for number in refused_captures(books)[0]]
+    return Counter(
+        {"ORDER_MARKET_UNMAPPED": sum(lost), "ORDER_TOTAL_INCONSISTENT": sum(uneven), "CAPTURE_FAILED": len(above)}
+    )
+
+
+def _refused(every: Sequence[Books], planned: int) -> list[str]:
+    """Captures that failed although their customers had authorised as much, beyond those that were made to fail."""
+    others = [number for books in every for number in refused_captures(books)[1]]
+    return [f"{', '.join(others)}: refused, and {planned} planned"] if len(others) > planned else []
+
+
 def merged(told: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
     """The sentences of all connections by invariant, each once: what concerns no ERP is in every connection's books."""
     names = dict.fromkeys(name for each in told for name in each)
@@ -90,11 +118,20 @@ def merged(told: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:
 
 
 def _counted(books: Books, cases: Sequence[Row]) -> dict[str, int]:
-    """A connection's orders, by the market they were sold in, and its open exceptions."""
+    """A connection's orders, by the market they were sold in, those of them that its ERP had and cancelled as Centra did, and
+    its open exceptions.
+    """
     ours = {str(order["number"]) for order in books.centra if order["market_id"] in markets_of(books.connection)}
     states = [job["state"] for job in books.jobs if job["kind"] == "order" and job["number"] in ours]
     mine = [case for case in cases if case["connection"] == books.connection]
-    return {"seen": len(states), "proven": states.count("proven"), "exceptions": len(mine)}
+    sold = {f"{ORDER_PREFIX}{number}" for number in ours if not is_live(books.orders[number])}
+    had = [sale for sale in books.erp["sales"] if sale["channel_identifier"] in sold]
+    return {
+        "seen": len(states),
+        "proven": states.count("proven"),
+        "cancelled_there": len(had) - len(effective(had)),
+        "exceptions": len(mine),
+    }
 
 
 def _percentiles(times: list[timedelta]) -> dict[str, float]:
@@ -145,13 +182,14 @@ def show(told: dict[str, Any], stack: Stack) -> None:
     )
     for name, row in words["connections"].items():
         console.print(
-            f"  {name}: {row['seen']} orders seen, {row['proven']} proved, {row['exceptions']} exceptions of its own"
+            f"  {name}: {row['seen']} orders seen, {row['proven']} proved, {row['cancelled_there']} cancelled there after they"
+            f" were posted, {row['exceptions']} exceptions of its own"
         )
     for sku, kind, reason in told["products"]:
         console.print(f"  {sku} is being {'launched' if kind == 'product' else 'archived'}: {escape(reason)}")
     for reason, count in told["held"].most_common():
         console.print(f"  waiting: {count} because {escape(reason)}")
-    console.print(_table_of_cases(told["cases"]))
+    console.print(_table_of_cases(told["cases"], words["planned"]))
     console.print(_table_of_money(told["money"]))
     console.print(_table_of_promises(told["broken"]))
     console.print(f"Faults that fired: {told['fired']}. {words['seconds']} s.")
@@ -178,12 +216,12 @@ def _config(stack: Stack) -> Path:
     return path
 
 
-def _table_of_cases(cases: Any) -> Any:
+def _table_of_cases(cases: Any, planned: Mapping[str, int]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     rules = playbook()
-    table = Table("Exceptions by cause", "documents", "money at risk", "owner", title_justify="left")
+    table = Table("Exceptions by cause", "documents", "planned", "money at risk", "owner", title_justify="left")
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for case in cases:
         grouped.setdefault((case["type"], case["cause"]), []).append(case)
@@ -192,7 +230,8 @@ def _table_of_cases(cases: Any) -> Any:
         for case in members:
             minor[case["currency"]] += case["money_minor"]
         worth = ", ".join(str(Money(amount, currency)) for currency, amount in sorted(minor.items()) if currency)
-        table.add_row(escape(f"{rules.rule(type).title}: {cause}"), str(len(members)), worth, members[0]["owner"])
+        words = (escape(f"{rules.rule(type).title}: {cause}"), str(len(members)), str(planned.get(type, "")))
+        table.add_row(*words, worth, members[0]["owner"])
     return table
 
 

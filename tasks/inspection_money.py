@@ -4,6 +4,7 @@ Pure functions over the books; each returns the sentences that break it, or the 
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from integration.domain.money import Money
 from tasks.books import REFUND_PREFIX, Books, Row, Rows, is_live
@@ -36,6 +37,21 @@ def _captured(books: Books) -> list[str]:
         if order["status"] == "SHIPPED" and number not in books.troubled and taken.get(number, 0) != due.minor:
             broken.append(f"{number}: {Money(taken.get(number, 0), due.currency)} captured, the order comes to {due}")
     return broken
+
+
+def refused_captures(books: Books) -> tuple[list[str], list[str]]:
+    """Shipments whose last capture failed, by their numbers: those of orders that were edited above what their customers had
+    authorised, which no provider pays, and all others.
+    """
+    last = {str(row["shipment"]): row for row in books.whole["captures"] if row["shipment"]}
+    refused = [(number, books.orders[str(row["order"])]) for number, row in last.items() if row["status"] == "FAILED"]
+    above = [number for number, order in refused if Decimal(str(order["grand_total"])) > _authorised(order)]
+    return above, [number for number, _ in refused if number not in above]
+
+
+def _authorised(order: Row) -> Decimal:
+    given = (entry for entry in order["payments"] if (entry["entry_type"], entry["status"]) == ("AUTH", "SUCCESS"))
+    return sum((Decimal(str(entry["value"])) for entry in given), Decimal(0))
 
 
 def _booked(memo: Row) -> Money:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.books import Books, Ground
 from tasks.inspection_goods import inspect_goods, late_shipments, oversold, telling_times
-from tasks.inspection_money import by_currency, inspect_money, money, refunds_without_memo
+from tasks.inspection_money import by_currency, inspect_money, money, refunds_without_memo, refused_captures
 
 GROUND = Ground(building={1: "LON"}, place={1: "LON"}, parts={"SET": {"SHIRT": 1, "SOCKS": 2}})
 
@@ -183,6 +183,17 @@ def test_captures_that_do_not_add_up_are_named() -> None:
     assert broken(told) == {"captures_add_up"}
     told["cases"].append(case("shipment", "fulfil-20"))
     assert broken(told) == set()
+
+
+def test_a_refused_capture_is_explained_by_an_order_that_was_made_larger_than_what_was_authorised() -> None:
+    told = books()
+    told["centra"][0]["payments"] = [{"entry_type": "AUTH", "status": "SUCCESS", "value": "100.00"}]
+    told["whole"]["captures"] = [{"order": 1, "amount": 10000, "status": "FAILED", "shipment": "1-1"}]
+    assert refused_captures(Books(ground=GROUND, **told)) == ([], ["1-1"])
+    told["centra"][0]["payments"][0]["value"] = "99.99"
+    assert refused_captures(Books(ground=GROUND, **told)) == (["1-1"], [])
+    told["whole"]["captures"].append({"order": 1, "amount": 10000, "status": "SUCCESS", "shipment": "1-1"})
+    assert refused_captures(Books(ground=GROUND, **told)) == ([], [])
 
 
 def test_a_refund_has_one_posted_memo_that_is_equal_or_an_exception() -> None:

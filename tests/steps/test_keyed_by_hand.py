@@ -12,7 +12,7 @@ from stage import Stage
 from integration import casework
 from integration.sandbox.call import call
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
-from tasks.demo_clerk import credit_of, return_of
+from tasks.demo_clerk import asked_for, credit_of, return_of
 
 Asked = tuple[str, dict[str, Any]]
 
@@ -86,3 +86,16 @@ def test_a_credit_with_vouchers_in_it_is_left_to_finance(stage: Stage) -> None:
     (case,) = until(stage, lambda: [case for case in stage.open_cases() if case.type == "CREDIT_MISSING"])
     assert "given back as vouchers" in case.message
     assert credit_of(case.message) is None
+
+
+def test_a_cancellation_keyed_from_its_case_is_followed_in_both(stage: Stage) -> None:
+    number = stage.order(lines=[BasketLine(SHIRT, 3)])
+    stage.hint(number)
+    until(stage, lambda: stage.row(number).state == "proven")
+    stage.orderwise.hold(f"centra-{number}")  # the warehouse was told before the parcel left
+    stage.centra.cancel(int(number), "changed my mind")
+    words = {"type": "ORDER_CANCEL_TOO_LATE", "number": number}
+    keyed(stage, words["type"], lambda message: asked_for(words | {"message": message}))
+    until(stage, lambda: stage.row(number).state == "cancelled")
+    assert stage.orderwise.books()["orders"][0]["status"] == "Cancelled"
+    assert stage.open_cases() == []

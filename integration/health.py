@@ -15,7 +15,7 @@ def status(world: World) -> dict[str, Any]:
     """Everything at one instant; instants are aware datetimes, ages and windows seconds, money minor units.
 
     `{"at", "lanes": [{lane, due, oldest_seconds, working, resting, dead}],
-    "orders", "shipments", "returns", "refunds": {state: n}, "captures_pending": n,
+    "orders", "shipments", "returns", "refunds", "launches", "archivings": {state: n}, "captures_pending": n,
     "exceptions": [{type, title, owner, open, overdue, act_by, money: [{minor, currency, amount}]}],
     "breakers": [{system, open, why, failures, open_since, closed_until}],
     "heartbeats": [{process, at, age_seconds, note}],
@@ -29,6 +29,8 @@ def status(world: World) -> dict[str, Any]:
             "lanes": _lanes(tx),
             "orders": {state: told.get(state, 0) for state in STATES},
             **{f"{kind}s": views.states(tx, kind) for kind in ("shipment", "return", "refund")},
+            "launches": views.states(tx, "product"),
+            "archivings": views.states(tx, "archive"),
             "captures_pending": deliveries.captures_pending(tx),
             "exceptions": _exceptions(tx, world),
             "breakers": [_breaker(row, tx.now) for row in spending.breakers(tx)],

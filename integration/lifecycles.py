@@ -1,9 +1,15 @@
-"""How a SKU stands: what each system was last seen to have, its launch or archiving, and what differs. From the ledger alone."""
+"""How a SKU stands: what each system was last seen to have, its launch or archiving, and what differs. From the ledger alone,
+but for `checked`, which asks.
+"""
 
+from dataclasses import dataclass
 from typing import Any
 
+from integration import archive, products
 from integration.domain.order import Key
+from integration.errors import LockstepError
 from integration.masters import CONFLICT, OF_SKU
+from integration.settings import SettingsError
 from integration.store import exceptions, ledger, listings, reference
 from integration.wiring import World
 
@@ -34,6 +40,37 @@ def of_sku(world: World, sku: str) -> dict[str, Any]:
         "cases": [_case(case) for case in cases],
         "open": open_,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What each system has of a SKU at this moment, by system, and what an archiving makes of it all."""
+
+    systems: dict[str, str]
+    checks: list[str]
+
+
+def checked(world: World, instance: str, sku: str) -> Checked:
+    """Ask every system; that one cannot be asked is an answer too."""
+    try:
+        told = archive.in_words(archive.check(instance, sku, world))
+    except (LockstepError, SettingsError) as error:
+        return Checked({"Centra": f"could not be asked: {error}"}, [])
+    places = {name: name.removeprefix("in ") for name in told if name.startswith("in ") and name != "in the way"}
+    systems = {mapping.connection: "it has no such SKU" for mapping in archive.concerned(world, instance)}
+    systems |= {place: told[name] for name, place in places.items()}
+    return Checked(systems, [f"{name}: {words}" for name, words in told.items() if name not in places])
+
+
+def terms(world: World, instance: str) -> list[str]:
+    """What the mappings in force ask of a launch, in words."""
+    told = []
+    for mapping in products.staging(world, instance):
+        assert mapping.products is not None
+        template = f" (template {mapping.products.template})" if mapping.products.template else ""
+        needs = f"; it needs {' and '.join(mapping.products.required)}" if mapping.products.required else ""
+        told.append(f"made in {mapping.connection} where it is missing{template}{needs}")
+    return told
 
 
 def _life(row: Any) -> dict[str, Any]:

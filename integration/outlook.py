@@ -9,19 +9,22 @@ from integration.budget import LANES
 from integration.domain.money import Money
 from integration.release import SETTLING
 from integration.store import Transaction, pace, reference, schedule
+from integration.store.ledger import FINAL
 from integration.wiring import World
 
 WINDOW = timedelta(minutes=10)
 """A lane's pace is what it finished in so long."""
+CATALOGUE = {"launches": "launch", "archivings": "archiving"}
 
 
 def outlook(world: World) -> dict[str, Any]:
     """Every lane at one instant, and every budget.
 
     `{"at", "peak": bool, "lanes": [{lane, due, oldest_seconds, working, resting, dead, finished, per_minute, clears_at,
-    words}], "settling": [{connection, orders, amount, goes_at}], "budgets": [{system, measure, window_seconds, units, used,
+    words}], "settling": [{connection, orders, amount, goes_at}], "catalogue": [{what, going_on, stopped, words}], "budgets": [{system, measure, window_seconds, units, used,
     by_lane}]}`; `clears_at` is an aware instant or `None`: nothing to clear, or nothing moves. `settling` are orders that
-    are released and go on a schedule: how many, for how much, and when the next of them goes.
+    are released and go on a schedule: how many, for how much, and when the next of them goes; `catalogue` are launches and
+    archivings that are not over, and how many of them stand still.
     """
     standing = health.status(world)
     with world.store.read() as tx:
@@ -37,7 +40,18 @@ def outlook(world: World) -> dict[str, Any]:
         "peak": peak,
         "lanes": lanes,
         "settling": settling,
+        "catalogue": [told for what, one in CATALOGUE.items() if (told := _going_on(what, one, standing))["going_on"]],
         "budgets": standing["budgets"],
+    }
+
+
+def _going_on(what: str, one: str, standing: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a status's launches or archivings: how many are not over, and how many of these stand still."""
+    states = standing[what]
+    going_on, stopped = sum(n for state, n in states.items() if state not in FINAL), states.get("dead", 0)
+    stand = f", {stopped} stopped" if stopped else ""
+    return {"what": what, "going_on": going_on, "stopped": stopped} | {
+        "words": f"{going_on} {one if going_on == 1 else what} going on{stand}"
     }
 
 

@@ -1,7 +1,7 @@
 """A document's story in plain English, from the ledger alone: an agent reads it out to a customer.
 
-Of an order, a dispatch, a return or a refund. No name, address or e-mail is in it; with `live=True` both systems are asked
-as well, and what they say now is added.
+Of an order, a dispatch, a return, a refund, or of a SKU's launch or archiving. No name, address or e-mail is in it; with
+`live=True` both systems are asked as well, and what they say now is added.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,56 +13,15 @@ from typing import Any
 from integration.domain.money import Money
 from integration.domain.order import Key
 from integration.inquiry import ask_centra, ask_erp
+from integration.lifecycles import checked, terms
 from integration.store import Transaction, aftersales, exceptions, ledger, proofs, spending, views
 from integration.store.effects import PENDING
 from integration.wiring import World
+from integration.wording import MILESTONES, OF_SKU, called, noun, stands
 
 LATE_AFTER = timedelta(minutes=15)
 """A released order that has not been proven in the ERP by then is called late, exception or not: the house's proposal."""
 
-STANDS = {
-    "seen": "is known and is to be read from Centra",
-    "held": "is not released in Centra yet",
-    "observed": "is watched and not posted",
-    "ready": "is released and is to be posted to {erp}",
-    "posted": "was accepted by {erp} and is to be read back",
-    "proven": "stands in {erp}, equal to the minor unit",
-    "cancelling": "was cancelled in Centra, and {erp} must follow",
-    "cancelled": "is cancelled",
-    "dead": "stands still until its cause is gone or somebody acts",
-    "closed": "was closed by a person: nothing more is sent for it",
-}
-STANDS_OF: dict[str, dict[str, str]] = {
-    "shipment": {
-        "seen": "is known and is to be read from {erp}",
-        "held": "cannot be told yet",
-        "observed": "is watched and not told",
-        "ready": "has left the warehouse and is to be shown in Centra",
-        "created": "is shown in Centra, and its money is to be captured",
-        "captured": "is shown and asked to be paid for, and the customer is to be told",
-        "posted": "was told to the customer and is to be read back",
-        "proven": "was told to the customer, and Centra shows it as it left the warehouse",
-        "cancelled": "was cancelled in {erp} before anything was told",
-    },
-    "return": {
-        "held": "cannot go on yet",
-        "observed": "is watched and not announced",
-        "ready": "is to be announced to {erp}",
-        "opened": "is awaited by the warehouse in {erp}",
-        "received": "has come back and is to be completed in Centra",
-        "proven": "has come back: received and inspected in {erp}, completed in Centra",
-        "cancelling": "was deleted in Centra, and {erp} must follow",
-    },
-    "refund": {
-        "held": "cannot be credited yet",
-        "observed": "needs no credit memo",
-        "ready": "is to be credited in {erp}",
-        "posted": "has its credit memo in {erp}, which is to be read back",
-        "proven": "is credited in {erp}, equal to the minor unit",
-        "cancelled": "failed, and its credit memo is cancelled",
-    },
-}
-"""How a kind of document stands where the words differ from an order's."""
 OUTCOMES = {
     "open": "is at work",
     "done": "done",
@@ -154,9 +113,23 @@ def tell(world: World, instance: str, number: str, *, kind: str = "order", live:
             facts=_facts(row),
             kin=[_kin(each) for each in aftersales.kin(tx, row)],
         )
+    if row.kind in OF_SKU:
+        return _of_sku(world, row, story, live=live)
     if live:
         story.systems["Centra"].extend(ask_centra(world, row))
         story.systems[erp].extend(ask_erp(world, row))
+    return story
+
+
+def _of_sku(world: World, row: Any, story: Story, *, live: bool) -> Story:
+    """What only a launch or an archiving has to tell."""
+    if row.kind == "product":
+        story.decided.extend(terms(world, row.instance))
+    if live:
+        found = checked(world, row.instance, row.number)
+        for system, words in found.systems.items():
+            story.systems.setdefault(system, []).append(f"now: {words}")
+        story.decided.extend(found.checks if row.kind == "archive" else ())
     return story
 
 
@@ -165,8 +138,7 @@ def _headline(row: Any, erp: str) -> str:
     about += [f"order {row.order_number}"] if row.order_number else []
     about += [row.market] if row.market else []
     shown = f" ({', '.join(about)})" if about else ""
-    stands = STANDS_OF.get(row.kind, {}).get(row.state) or STANDS.get(row.state, f"is {row.state}")
-    return f"{row.kind.capitalize()} {row.number} of {row.instance}{shown} {stands.format(erp=erp)}."
+    return f"{called(row.kind)} {row.number} of {row.instance}{shown} {stands(row.kind, row.state, erp)}."
 
 
 def _amount(row: Any) -> str:
@@ -176,7 +148,7 @@ def _amount(row: Any) -> str:
 def _kin(row: Any) -> dict[str, Any]:
     """A document that belongs to the one that is told of."""
     amount = f" ({_amount(row)})" if _amount(row) else ""
-    text = f"{row.kind} {row.number}{amount}: {row.state}{f', {row.reason}' if row.reason else ''}"
+    text = f"{noun(row.kind)} {row.number}{amount}: {row.state}{f', {row.reason}' if row.reason else ''}"
     names = ("kind", "number", "state", "reason", "total_minor", "currency")
     return {name: getattr(row, name) for name in names} | {"text": text}
 
@@ -202,13 +174,19 @@ def _decided(row: Any) -> list[str]:
     told = [row.reason] if row.reason else ["nothing yet: it has not been read"]
     if row.connection:
         told.append(f"it goes to {row.connection}, by version {row.mapping_version} of its mapping")
-    released = {"return": "booked in by the warehouse"}.get(row.kind, "released")
-    named = {"released_at": released, "posted_at": "accepted by the ERP", "done_at": "finished"}
+    named = {"released_at": "released", "posted_at": "accepted by the ERP", "done_at": "finished"}
+    named |= MILESTONES.get(row.kind, {})
     return told + [f"{word} {_shown(getattr(row, name))}" for name, word in named.items() if getattr(row, name)]
 
 
 def _systems(tx: Transaction, row: Any, effects: Collection[Any], erp: str) -> dict[str, list[str]]:
     """What each system has; a dispatch is the ERP's, and what is written about it stands in Centra."""
+    if row.kind in OF_SKU:
+        made: dict[str, list[Any]] = {"Centra": [], erp: []}
+        for effect in effects:  # what is made in an ERP is called so: there may be several
+            made.setdefault(effect.name.rpartition(" in ")[2] if " in " in effect.name else "Centra", []).append(effect)
+        written = {system: _writes(tx, row, some) for system, some in made.items()}
+        return written | {"Centra": _centra(tx, row) + (written["Centra"] if made["Centra"] else [])}
     if row.kind != "shipment":
         return {"Centra": _centra(tx, row), erp: _writes(tx, row, effects)}
     left = f"dispatch {row.erp_ref} left {_shown(row.occurred_at)}" if row.occurred_at else "it has not left"

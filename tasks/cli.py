@@ -137,7 +137,7 @@ def status(as_json: bool) -> None:
         (n["lane"], n["due"], _age(n["oldest_seconds"]), n["working"], n["resting"], n["dead"]) for n in told["lanes"]
     ]
     say_table(("lane", "due", "oldest", "at work", "resting", "dead"), lanes, none="")
-    for kind in ("orders", "shipments", "returns", "refunds"):
+    for kind in ("orders", "shipments", "returns", "refunds", "launches", "archivings"):
         say(f"{kind}: " + (", ".join(f"{n} {state}" for state, n in told[kind].items() if n) or "none"))
     if told["captures_pending"]:
         say(f"captures that have not settled: {told['captures_pending']}")

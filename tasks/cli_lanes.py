@@ -46,6 +46,8 @@ def lanes(peak: str | None, reason: str, actor: str, as_json: bool) -> None:
             f"{waits['orders']} order{'s' if waits['orders'] != 1 else ''} for {waits['amount']} settle before they go to"
             f" {waits['connection']}; the next at {waits['goes_at']:%H:%M} UTC"
         )
+    for lives in told["catalogue"]:
+        say(f"{lives['words']}: `lockstep products` names them")
     spent = [
         (b["system"], f"{b['measure']} in {b['window_seconds']} s", f"{b['used']} of {b['units']}", _by_lane(b))
         for b in told["budgets"]

@@ -14,16 +14,21 @@ if TYPE_CHECKING:
 @click.argument("sku", required=False)
 @instance_option
 @click.option("--launch", is_flag=True, help="Make SKU in the ERPs that stage and put it on sale, as if it were new.")
+@click.option("--story", is_flag=True, help="Tell SKU's launch and archiving from the beginning.")
+@click.option("--live", is_flag=True, help="With --story: ask every system too.")
 @actor_option
 @as_json_option
-def products(sku: str | None, instance: str, launch: bool, actor: str, as_json: bool) -> None:
+def products(sku: str | None, instance: str, launch: bool, story: bool, live: bool, actor: str, as_json: bool) -> None:
     """How a SKU stands in every system and what differs; or the launches and archivings that are not over."""
     from integration import lifecycles
 
     world = open_world()
-    if launch:
-        if not sku:
-            raise Failed("name the SKU to launch: lockstep products SKU --launch")
+    if (launch or story) and not sku:
+        raise Failed("name the SKU: lockstep products SKU --launch, or --story")
+    if sku and story:
+        _say_stories(world, sku, instance, live=live, as_json=as_json)
+        return
+    if sku and launch:
         lifecycles.launch(world, _only(world, instance), sku, actor)
         say(f"{sku} is on its way: `lockstep products {sku}` tells where it stands")
         return
@@ -34,6 +39,25 @@ def products(sku: str | None, instance: str, launch: bool, actor: str, as_json: 
         _say_sku(sku, told)
     else:
         _say_all(told)
+
+
+def _say_stories(world: "World", sku: str, instance: str, *, live: bool, as_json: bool) -> None:
+    from integration.store import views
+    from integration.story import tell
+    from integration.wording import OF_SKU
+
+    with world.store.read() as tx:
+        rows = [row for kind in OF_SKU for row in views.numbered(tx, sku, kind) if instance in ("", row.instance)]
+    if not rows:
+        raise Failed(
+            f"no launch and no archiving of {sku!r} is in the ledger: `lockstep products {sku}` tells how it stands"
+        )
+    stories = [tell(world, row.instance, sku, kind=row.kind, live=live) for row in rows]
+    if as_json:
+        say_json([told.document() for told in stories])
+        return
+    for told in stories:
+        say(*told.lines(), "")
 
 
 def _say_all(told: dict[str, Any]) -> None:

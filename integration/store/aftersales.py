@@ -17,7 +17,7 @@ MANY = 500
 
 def kin(tx: Transaction, row: Row[Any]) -> list[Row[Any]]:
     """The documents that belong to one: an order's dispatches, returns and refunds; their order; a return's refunds and
-    a refund's return. As they happened.
+    a refund's return; a SKU's launch and archiving. As they happened.
     """
     own = (job.c.instance == row.instance, job.c.id != row.id)
     if row.kind == "order":
@@ -27,6 +27,8 @@ def kin(tx: Transaction, row: Row[Any]) -> list[Row[Any]]:
         paid = and_(job.c.kind == "refund", job.c.return_number == row.number)
         back = and_(job.c.kind == "return", job.c.number == row.return_number)
         mine = or_(order, paid if row.kind == "return" else back)
+    elif row.kind in ("product", "archive"):
+        mine = and_(job.c.kind.in_(("product", "archive")), job.c.number == row.number)
     else:
         mine = and_(job.c.kind == "order", job.c.number == row.order_number)
     return list(tx.execute(select(job).where(*own, mine).order_by(job.c.occurred_at, job.c.id)).all())

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from integration.store import exceptions
 from integration.wiring import World
+from integration.wording import called
 from mappings import Playbook
 from tasks.desk import words
 from tasks.desk.page import Page
@@ -164,7 +165,7 @@ def line(row: Any, playbook: Playbook, base: str, now: datetime) -> Line:
     resolved = row.state == "resolved"
     return Line(
         link=f"{base}/{row.id}",
-        subject=f"{row.kind.capitalize()} {row.number}" if row.number else f"Connection {row.connection}",
+        subject=f"{called(row.kind)} {row.number}" if row.number else f"Connection {row.connection}",
         market=row.market or row.instance or "",
         title=playbook.rule(row.type).title,
         message=row.message,

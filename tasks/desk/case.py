@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from tornado.web import HTTPError
 
 from integration import casework
 from integration.casework import CaseworkError
 from integration.store import exceptions, proofs, views
-from integration.story import STANDS
 from integration.vault import VaultError
 from integration.wiring import World
+from integration.wording import called, noun, stands
 from mappings import Rule
 from tasks.desk import words
+from tasks.desk.order import story_link
 from tasks.desk.page import Page
 
 MOST_HOURS = 24 * 7
@@ -74,7 +75,7 @@ class Case:
     base: str
     link: str
     cause_link: str
-    order_link: str
+    story_link: str
     shared: int
     title: str
     subject: str
@@ -119,10 +120,10 @@ def read_case(world: World, base: str, orders: str, case_id: int) -> Case:
         base=base,
         link=f"{base}/{row.id}",
         cause_link=f"{base}/cause?{urlencode({'type': row.type, 'cause': row.cause})}",
-        order_link=f"{orders}/{quote(row.instance, safe='')}/{quote(row.number, safe='')}" if row.number else "",
+        story_link=story_link(orders, row.instance, row.kind, row.number) if row.number else "",
         shared=shared if shared > 1 else 0,
         title=rule.title,
-        subject=f"{row.kind.capitalize()} {row.number}" if row.number else f"Connection {row.connection}",
+        subject=f"{called(row.kind)} {row.number}" if row.number else f"Connection {row.connection}",
         number=row.number or "",
         money=words.money(row.money_minor, row.currency),
         owner=row.owner,
@@ -151,7 +152,7 @@ def _facts(row: Any, rule: Rule, now: datetime) -> list[tuple[str, str]]:
     told = [
         ("Cause", row.cause),
         ("Market", f"{row.market} ({row.instance})" if row.market else row.instance),
-        ("The order", STANDS[row.job_state].format(erp=row.connection or "the ERP") if row.number else ""),
+        *_stands(row),
         ("In the ERP", (f"as {row.erp_ref}" if row.erp_ref else "nothing that we know of") if row.number else ""),
         ("Open for", f"{words.span(now - row.opened_at)}, since {words.instant(row.opened_at)}"),
         ("Act by", f"{words.instant(row.act_by)} ({words.span(timedelta(minutes=rule.act_within_minutes))} to act)"),
@@ -161,6 +162,12 @@ def _facts(row: Any, rule: Rule, now: datetime) -> list[tuple[str, str]]:
     if row.snoozed_until and row.snoozed_until > now and row.state != "resolved":
         told.append(("Quiet until", f"{words.instant(row.snoozed_until)}; the deadline stays"))
     return [(name, fact) for name, fact in told if fact]
+
+
+def _stands(row: Any) -> list[tuple[str, str]]:
+    if not row.number:
+        return []
+    return [(f"The {noun(row.kind)}", stands(row.kind, row.job_state, row.connection or "the ERP"))]
 
 
 def _said_by(row: Any) -> str:

@@ -59,6 +59,7 @@ class View:
     peak: bool
     lanes: list[Lane]
     settling: list[str]
+    catalogue: list[str]
     budgets: list[Budget]
 
 
@@ -85,7 +86,9 @@ def read_lanes(world: World) -> View:
         f" {words.instant(row['goes_at'])}"
         for row in told["settling"]
     ]
-    return View(words.instant(told["at"]), told["peak"], lanes, settling, [_budget(row) for row in told["budgets"]])
+    catalogue = [lives["words"] for lives in told["catalogue"]]
+    budgets = [_budget(row) for row in told["budgets"]]
+    return View(words.instant(told["at"]), told["peak"], lanes, settling, catalogue, budgets)
 
 
 def _lane(row: dict[str, Any], finished: Sequence[int]) -> Lane:

@@ -208,7 +208,7 @@ def test_status_is_a_table_and_a_document(lockstep: Any, morning: Any, outage: i
     assert "3 dead" in shown
     assert "1090.00 NOK" in shown
     told = json.loads(good(lockstep("status", "--json")))
-    kinds = {"orders", "shipments", "returns", "refunds"}
+    kinds = {"orders", "shipments", "returns", "refunds", "launches", "archivings"}
     assert set(told) == {"at", "lanes", "captures_pending", "exceptions", "breakers", "heartbeats", "budgets"} | kinds
     assert told["orders"]["proven"] == 1
     assert [lane["lane"] for lane in told["lanes"]] == ["orders", "shipments", "returns", "stock", "finance"]

@@ -64,6 +64,61 @@ def test_with_go_it_is_stopped_and_goes_on_by_itself(stage: Stage, lockstep: Loc
     assert "comes next: nothing: it is archived" in lockstep("archive", SHIRT).output
 
 
+def test_a_launch_is_told_from_its_template_to_its_release(stage: Stage, lockstep: Lockstep) -> None:
+    lockstep("products", CAP, "--launch", "--actor", "ann")
+    stage.sweep(times=2)
+    told = lockstep("products", CAP, "--story", "--live").output
+    assert told.startswith(f"SKU {CAP} of brand is launched: complete in orderwise")
+    for words in (
+        "made in orderwise where it is missing (template TEMPLATE); it needs ean and name",
+        "complete in the ERP 2026-05-04",
+        f"new item in orderwise {CAP} is there as ",
+        "about to send the hold",
+        "take: done: to be proved in orderwise",
+        "offer: done: released: on sale in Centra",
+        "now: on sale",
+        f"now: {CAP} active",
+        "nobody: it is finished",
+    ):
+        assert words in told, words
+
+
+def test_a_launch_that_stands_still_says_who_acts_next_and_is_counted_where_lanes_are_told(
+    stage: Stage, lockstep: Lockstep
+) -> None:
+    stage.centra.change_product(CAP, ean="")
+    lockstep("products", CAP, "--launch", "--actor", "ann")
+    stage.sweep(times=2)
+    (told,) = json.loads(lockstep("products", CAP, "--story", "--json").output)
+    assert told["headline"].startswith(f"SKU {CAP} of brand stands still")
+    assert told["next"].startswith("Merchandising, by ")
+    assert "launches: 1 dead" in lockstep("status").output
+    assert "1 launch going on, 1 stopped" in lockstep("lanes").output
+
+
+def test_an_archiving_is_told_with_its_checks_and_names_its_launch(stage: Stage, lockstep: Lockstep) -> None:
+    lockstep("products", CAP, "--launch", "--actor", "ann")
+    stage.sweep(times=2)
+    lockstep("archive", CAP, "--go", "--actor", "ann")
+    stage.sweep(times=2)
+    told = lockstep("products", CAP, "--story", "--live").output
+    archiving = told[told.index(f"SKU {CAP} of brand is being archived") :]
+    for words in (
+        "off sale since 2026-05-04",
+        f"goes together: {CAP}",
+        "comes next: wait 15 minutes",
+        "now: held back",
+    ):
+        assert words in archiving, words
+    assert f"launch {CAP}: proven" in archiving
+    assert "archivings: 1 held" in lockstep("status").output
+
+
+def test_a_sku_without_a_launch_has_no_story(stage: Stage, lockstep: Lockstep) -> None:
+    refused = lockstep("products", SHIRT, "--story")
+    assert (refused.exit_code, "no launch and no archiving" in refused.output) == (2, True)
+
+
 def test_a_sku_that_nobody_has_is_refused(stage: Stage, lockstep: Lockstep) -> None:
     for words in (("products", "NO-SUCH"), ("archive", "NO-SUCH"), ("archive", SHIRT, "--instance", "other")):
         assert lockstep(*words).exit_code == 2

@@ -10,7 +10,8 @@ from sqlalchemy import update
 
 from integration import outlook
 from integration.budget import LANES, Quota
-from integration.store import levels, schedule, spending
+from integration.domain.order import Key
+from integration.store import ledger, levels, schedule, spending
 from integration.store.tables import level
 from tasks.desk.lanes import CHART_HEIGHT, bars
 
@@ -50,6 +51,15 @@ def test_the_lanes_page_says_who_spends_the_budget_and_when_a_peak_is_declared(d
     assert "180 of 1,800, 10 %" in page.words
     assert "stock 120" in page.words
     assert "others 60" in page.words
+
+
+def test_a_launch_is_counted_beside_the_lanes_and_its_story_is_found_by_its_sku(desk: Desk, visitor: Visitor) -> None:
+    ledger.mark(desk.ledger.store, [Key("brand", "product", "CAP/1 M")], "operator")
+    assert "1 launch going on" in visitor.get("/lanes").words
+    answer = visitor.get("/orders?number=CAP%2F1%20M")
+    assert (answer.status, answer.goes_to) == (303, "/orders/brand/CAP%2F1%20M?kind=product")
+    assert "SKU CAP/1 M of brand is to be launched" in visitor.get(answer.goes_to).words
+    assert visitor.get("/orders/brand/CAP%2F1%20M?kind=nonsense").status == 404
 
 
 def test_the_stock_page_shows_what_waits_first_and_finds_a_sku(desk: Desk, visitor: Visitor) -> None:

@@ -23,6 +23,7 @@ VISIBLE_WITHIN = timedelta(minutes=10)
 """What a system accepted and does not show after this needs a person. Unconfirmed; longer than any lag reported."""
 ASK_AGAIN = timedelta(seconds=15)
 LONGEST_NAME = 64
+EARLY = "PRODUCT_SELLABLE_UNVERIFIED"
 WORK_LIST = (
     "PRODUCT_BY_HAND",
     "PRODUCT_STAGING_INCOMPLETE",
@@ -146,8 +147,15 @@ def create(job: Job, world: World) -> None:
     _prove(job, offer, mappings, world)
     named = ", ".join(mapping.connection for mapping in mappings)
     job.then("created", f"complete in {named}", released_at=world.store.now())
-    job.also(lambda tx: _over(tx, job.id, f"verified: complete in {named}"))
+    job.also(lambda tx: _verified(tx, job, mappings, f"verified: complete in {named}"))
     job.also(lambda tx: _tell_siblings(tx, instance, offer))
+
+
+def _verified(tx: Transaction, job: Job, mappings: Sequence[Mapped], how: str) -> None:
+    """Its own case is over, and so are those of what was sold, or on sale, before this."""
+    _over(tx, job.id, how)
+    for mapping in mappings:
+        exceptions.resolve_named(tx, mapping.connection, [EARLY], [job.key.number, f"{job.key.number} sold"], how)
 
 
 def _tell_siblings(tx: Transaction, instance: str, offer: Item) -> None:
@@ -254,7 +262,7 @@ def _unproved(instance: str, offer: Item, mappings: Sequence[Mapped], world: Wor
 
 
 def sold_early(instance: str, world: World) -> None:
-    """A case for every SKU that orders have though its launch is not over, and none for the others."""
+    """A case for every SKU that orders have though no launch has proved it, and none for the others."""
     with world.store.read() as tx:
         found = listings.sold_early(tx, instance)
     for mapping in staging(world, instance):
@@ -269,7 +277,4 @@ def sold_early(instance: str, world: World) -> None:
                 standing.append(case.cause)
             stale = [cause for where, cause in exceptions.open_causes(tx, EARLY) if where == connection]
             gone = [cause for cause in stale if cause.endswith(" sold") and cause not in standing]
-            exceptions.resolve_named(tx, connection, [EARLY], gone, "verified: its launch is over")
-
-
-EARLY = "PRODUCT_SELLABLE_UNVERIFIED"
+            exceptions.resolve_named(tx, connection, [EARLY], gone, "verified: its launch has proved it, or is over")

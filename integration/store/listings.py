@@ -154,13 +154,13 @@ def unread_orders(tx: Transaction, instance: str) -> int:
 
 
 def sold_early(tx: Transaction, instance: str) -> dict[str, list[str]]:
-    """Numbers of living orders by the SKU of theirs whose launch is not over."""
+    """Numbers of living orders by the SKU of theirs that its launch has not proved yet."""
     launch = job.alias("launch")
     rows = (
         select(unit.c.sku, job.c.number)
         .join(job, job.c.id == unit.c.job_id)
         .join(launch, and_(launch.c.instance == job.c.instance, launch.c.number == unit.c.sku))
-        .where(launch.c.kind == "product", launch.c.state.not_in(FINAL))
+        .where(launch.c.kind == "product", launch.c.state.not_in(FINAL), launch.c.released_at.is_(None))
         .where(job.c.instance == instance, job.c.kind == "order", job.c.state.not_in(_OVER))
     )
     found: dict[str, list[str]] = {}

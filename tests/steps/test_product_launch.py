@@ -199,6 +199,27 @@ def test_what_was_sold_before_it_was_proved_is_a_case_until_it_is(stages: OpenSt
     assert stage.open_cases() == []
 
 
+def test_the_launch_that_proves_a_sku_closes_what_was_open_because_nobody_had(stages: OpenStage) -> None:
+    stage = staged(stages, STAGED.replace('"variant status"', '"off"'))
+    stage.centra.change_product(CAP, ean="")
+    run_feed(stage, "products")
+    launch(stage, CAP)
+    stage.hint(stage.order(lines=[BasketLine(CAP, 1)]))
+    stage.work()
+    run_feed(stage, "sold_early")
+    early = {case.cause for case in stage.open_cases() if case.type == "PRODUCT_SELLABLE_UNVERIFIED"}
+    assert early == {CAP, f"{CAP} sold"}
+    stage.orderwise.change_product(CAP, ean=GOODS[CAP].ean)
+    launch(stage, CAP)
+    assert (row(stage, CAP).state, "PRODUCT_SELLABLE_UNVERIFIED" in {c.type for c in stage.open_cases()}) == (
+        "proven",
+        False,
+    )
+    run_feed(stage, "sold_early")
+    run_feed(stage, "products")
+    assert "PRODUCT_SELLABLE_UNVERIFIED" not in {case.type for case in stage.open_cases()}
+
+
 def test_a_centra_that_takes_no_status_leaves_it_to_a_person(stages: OpenStage) -> None:
     stage = staged(stages, centra=CentraSwitches(variant_status_input=False))
     stage.centra.change_product(CAP, status="INACTIVE")

@@ -5,6 +5,7 @@ order has it: inside the prices of goods and shipping, by the same kinds, so a m
 that paid is a part of its own, without tax: the customer gets it back as a voucher and not as money.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -27,12 +28,12 @@ TITLES = {
 """The parts of a refund that are no goods, and what they are called where a person reads them."""
 
 
-def priced(order: Order, mapping: Mapped) -> PricedOrder:
-    """The order with every voucher carried into its parts. Raises `Unmapped` or `Rejected`."""
+def priced(order: Order, mapping: Mapped, *, beside: Collection[int] = ()) -> PricedOrder:
+    """The order with every voucher carried into its parts, but for those `beside` them. Raises `Unmapped` or `Rejected`."""
     kinds = {d.type: mapping.voucher_kind(d.type) for d in order.discounts}
     charge = mapping.charge_percent(order.ship_to.country) if order.shipping or order.handling else 0
     try:
-        return price(order, kinds, charge)
+        return price(order, kinds, charge, beside=beside)
     except (Inconsistent, MoneyError) as error:
         raise Rejected("ORDER_TOTAL_INCONSISTENT", f"centra:{order.market}", str(error)) from error
 
@@ -56,10 +57,12 @@ def market_of(order: Order, mapping: Mapped) -> Market:
 
 
 def carried(found: PricedOrder) -> dict[str, str]:
-    """Every discount by itself: it lives inside unit prices in the ERP, and stays visible in the proof."""
+    """Every discount that is no part of its own: it lives inside unit prices in the ERP, and stays visible in the proof."""
+    beside = {reduction.place for reduction in found.reductions}
     return {
-        f"discount {i} {discount.type} ({kind})": str(discount.amount)
-        for i, (discount, kind) in enumerate(found.discounts, 1)
+        f"discount {place + 1} {discount.type} ({kind})": str(discount.amount)
+        for place, (discount, kind) in enumerate(found.discounts)
+        if place not in beside
     }
 
 

@@ -64,6 +64,24 @@ def test_the_parts_of_any_order_sum_to_the_storefronts_own_totals(drawn):
     check(*drawn)
 
 
+@given(orders(), st.sets(st.integers(0, 3)))
+def test_discounts_beside_the_parts_leave_parts_and_totals_as_the_storefront_has_them(drawn, beside):
+    order, percent = drawn
+    beside = {
+        place for place in beside if place < len(order.discounts) and KINDS[order.discounts[place].type] != TENDER
+    }
+    found = price(order, KINDS, percent, beside=beside)
+    whole = price(order, KINDS, percent)
+    assert (found.untaxed, found.tax, found.total) == (whole.untaxed, whole.tax, whole.total)
+    for place in beside:
+        taken = [each for each in found.reductions if each.place == place]
+        shown = [each.net + each.tax if order.prices_include_tax else each.net for each in taken]
+        assert total(shown, order.currency) == order.discounts[place].amount
+    if all(place in beside for place, (_, kind) in enumerate(found.discounts) if kind == GOODS):
+        for part, line in zip(found.lines, order.lines, strict=True):
+            assert part.net + part.tax == line.gross if order.prices_include_tax else part.net == line.net
+
+
 @given(orders())
 def test_a_gift_card_changes_neither_net_nor_tax(drawn):
     order, percent = drawn

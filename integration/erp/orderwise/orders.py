@@ -18,8 +18,10 @@ from typing import Any
 from integration import translation
 from integration.domain.money import Money
 from integration.domain.order import Order
+from integration.domain.pricing import PricedOrder
 from integration.erp.orderwise import wire, xml_orders
 from integration.erp.orderwise.client import Refusal, Row, named
+from integration.erp.orderwise.discounts import Dissur, dissurs, names
 from integration.erp.orderwise.profile import SESSION
 from integration.erp.orderwise.tenant import Tenant, fingerprint, sku_of, stamp_of
 from integration.errors import NotReady, Rejected, Unknown, Unmapped
@@ -42,9 +44,9 @@ class Orders(Tenant):
 
     def compose(self, order: Order, mapping: Mapped) -> Draft:
         market = translation.market_of(order, mapping)
-        found = translation.priced(order, mapping)
+        found, discounts = self._priced(order, mapping)
         reference = self.reference(order.number)
-        request = wire.order_request(reference, found, market, mapping, self.profile)
+        request = wire.order_request(reference, found, market, mapping, self.profile, discounts)
         body = {"session": market.channel, "file": mapping.file, "order": request}
         if self.profile.transport == SESSION:
             request = xml_orders.numbered(request)
@@ -56,6 +58,16 @@ class Orders(Tenant):
             components=wire.our_components(market.channel, request, order.currency, self.profile),
             carried=translation.carried(found),
         )
+
+    def _priced(self, order: Order, mapping: Mapped) -> tuple[PricedOrder, Sequence[Dissur]]:
+        """The order with the discounts beside it that OrderWise is to show; with none where it could not come to the total."""
+        shown = names(order, mapping, self.profile)
+        if shown:
+            found = translation.priced(order, mapping, beside=shown)
+            rows = dissurs(found, shown)
+            if rows is not None:
+                return found, rows
+        return translation.priced(order, mapping), ()
 
     def order_write(self, draft: Draft) -> Write:
         pulled, session = self.profile.transport == SESSION, self.profile.session

@@ -21,6 +21,10 @@ API, SESSION = "api", "session"
 """How orders come into OrderWise: we post them to OWAPI, or an e-commerce session of transfer type Web Service pulls them."""
 
 
+IN_PRICES, REFUSE = "in prices", "refuse"
+"""What becomes of a voucher that `discounts` does not name: it lies in the prices, or its order is a case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Imports:
     """How the Import Setup of every session of this connection stands: nothing public tells it, so somebody looks and answers.
@@ -76,6 +80,10 @@ class Profile:
     """Names of countries in addresses, by ISO code; the code where there is none."""
     handling: str
     """Unconfirmed: the surcharge, by its name in OrderWise, that carries handling."""
+    discounts: Mapping[str, str]
+    """Exact names, in OrderWise, of the discounts that vouchers are shown as, by a voucher's code or its type."""
+    unnamed_discounts: str
+    """See `IN_PRICES`."""
     transport: str
     """`api` or `session`; see `API`. Whichever it is, everything is read by OWAPI."""
     session: Session
@@ -169,6 +177,12 @@ class _Tenant(Schema):
     currencies = fields.Dict(keys=fields.String(), values=fields.Integer(strict=True), load_default=dict)
     countries = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
     handling = fields.String(load_default="Handling", validate=validate.Length(min=1))
+    discounts = fields.Dict(
+        keys=fields.String(validate=validate.Length(min=1)),
+        values=fields.String(validate=validate.Length(1, 100)),
+        load_default=dict,
+    )
+    unnamed_discounts = fields.String(load_default=IN_PRICES, validate=validate.OneOf((IN_PRICES, REFUSE)))
     transport = fields.String(load_default=API, validate=validate.OneOf((API, SESSION)))
     session = fields.Nested(_Session, load_default=lambda: _Session().load({}))
     imports = fields.Nested(_Imports, data_key="import", load_default=lambda: _Imports().load({}))

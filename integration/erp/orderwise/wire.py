@@ -21,6 +21,7 @@ from integration.domain.order import Address, Order
 from integration.domain.pricing import Part, PricedOrder
 from integration.domain.proof import Value
 from integration.erp.orderwise.client import Row
+from integration.erp.orderwise.discounts import Dissur
 from integration.erp.orderwise.profile import Profile
 from integration.erp.orderwise.tenant import local, sku_of
 from integration.errors import Rejected
@@ -34,8 +35,10 @@ MORE_ROWS = 100_000_000
 """A line that needs several rows has further ones under its id plus this, times the row."""
 
 
-def order_request(reference: str, found: PricedOrder, market: Market, mapping: Mapped, profile: Profile) -> Row:
-    """The body of the call. Money is Decimal: it becomes numbers when it is sent. Raises `Unmapped`, `Rejected`."""
+def order_request(
+    reference: str, found: PricedOrder, market: Market, mapping: Mapped, profile: Profile, discounts: Sequence[Dissur]
+) -> Row:
+    """The body of the call; `discounts` are those beside the order's parts. Money is Decimal: it becomes numbers when it is sent. Raises `Unmapped`, `Rejected`."""
     order = found.order
     lines = [row for part in found.lines for row in _lines(part, order, market, mapping)]
     charge = charge_tax(order.ship_to.country, mapping)
@@ -65,7 +68,10 @@ def order_request(reference: str, found: PricedOrder, market: Market, mapping: M
         "customerDeliveryAddress": _address("delivery", order.ship_to, order, profile) | {"deliveryMethodId": method},
         "customerInvoiceAddress": _address("invoice", order.bill_to, order, profile),
         "orderLines": lines,
-        "dissurs": [_handling(found.handling, charge, profile)] if found.handling else [],
+        "dissurs": [
+            *([_handling(found.handling, charge, profile)] if found.handling else []),
+            *(_discount(each, tax_id(order.ship_to.country, each.tax_percent, mapping)) for each in discounts),
+        ],
         "payments": _payments(found, mapping) if profile.send_payments else [],
     }
 
@@ -154,6 +160,16 @@ def _handling(part: Part, tax: int, profile: Profile) -> Row:
     }
 
 
+def _discount(told: Dissur, tax: int) -> Row:
+    return {
+        "description": told.name,
+        "price": told.price,
+        "taxRateId": tax,
+        "discount": True,
+        "grossDiscount": False,
+    }
+
+
 def _payments(found: PricedOrder, mapping: Mapped) -> list[Row]:
     """Tenders, and what the provider authorised or captured, as the mapping's `payments` option says."""
     order = found.order
@@ -204,7 +220,7 @@ def our_components(session: int, request: Mapping[str, Any], currency: str, prof
         about = (row["itemNumber"], row["variantCode"], row["quantity"], row["taxRateId"], row["stockLocationId"])
         found |= _line(*about, row["itemNet"], row["itemGross"], currency)
     found |= _delivery(header["deliveryNet"], header["deliveryTax"], header["deliveryTaxCodeId"], currency)
-    for row in request["dissurs"]:
+    for row in sorted(request["dissurs"], key=lambda row: (row["description"], str(row["taxRateId"]))):
         found |= _dissur(
             found, row["description"], row["price"], row["taxRateId"], row["discount"], row["grossDiscount"],
             currency, profile,
@@ -219,7 +235,7 @@ def their_components(rows: Sequence[Row], profile: Profile) -> dict[str, Value]:
     head = next(row for row in rows if row["kind"] == "order")
     currency = str(head["currency"])
     found = _head(int(head["session"] or 0), currency, head["method"])
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (str(row["description"] or ""), _text(row["tax_code"]))):
         kind = row["kind"]
         if kind == "line":
             about = (row["item"], sku_of(row), row["quantity"], row["tax_code"], row["location"])
@@ -318,6 +334,11 @@ def refusal(words: str, request: Mapping[str, Any], mapping_file: str) -> Reject
             key = f"{mapping_file}:[taxes] {row['taxRateId']}"
             message = f"OrderWise has no tax rate {row['taxRateId']}"
             return Rejected("ORDER_TAX_UNMAPPED", key, message, evidence=words)
+    for row in request["dissurs"]:
+        if _names(words, str(row["description"]), "discount|surcharge|dissur"):
+            key = f"{mapping_file}:[tenant] {row['description']}"
+            message = f"OrderWise has no discount or surcharge named {row['description']}"
+            return Rejected("ORDER_DISCOUNT_UNMAPPED", key, message, evidence=words)
     if _names(words, str(header["deliveryMethodId"]), "delivery method"):
         key = f"{mapping_file}:[carriers] {header['deliveryMethodId']}"
         message = f"OrderWise has no delivery method {header['deliveryMethodId']}"

@@ -1,0 +1,90 @@
+"""Vouchers that OrderWise shows as discounts of its own, under the names it has for them; all others lie in the prices.
+
+Seen in one integrator's orders for six years: a discount's name is matched letter by letter, its price is without tax, and it
+has a tax code, so one is sent for each tax rate. Unconfirmed: the names of its fields in JSON, and that OrderWise rounds as
+here. Where it does not, the discount that it then makes of its own shows in the proof.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from integration.domain.money import Money, exponent, tax_rate
+from integration.domain.order import Order
+from integration.domain.pricing import TENDER, PricedOrder
+from integration.erp.orderwise.profile import IN_PRICES, Profile
+from integration.errors import Unmapped
+from mappings import Mapping as Mapped
+
+DECIMALS = 4
+"""OrderWise's amounts are DECIMAL(18,4)."""
+NEARLY_HALF = Fraction(49, 100)
+"""Of a minor unit: how far a price may lie from an amount that it is to round to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dissur:
+    """One discount of OrderWise; `price` is without tax and may have four decimals."""
+
+    name: str
+    tax_percent: Decimal
+    price: Decimal
+
+
+def names(order: Order, mapping: Mapped, profile: Profile) -> Mapping[int, str]:
+    """OrderWise's names of the vouchers that it is to show, by their place in the order: by a voucher's code, else its type.
+
+    Raises `Unmapped` for one that lowers prices, has no name, and must have one.
+    """
+    found = {}
+    for place, discount in enumerate(order.discounts):
+        if mapping.voucher_kind(discount.type) == TENDER or not discount.amount:
+            continue
+        name = profile.discounts.get(discount.code) or profile.discounts.get(discount.type)
+        if name:
+            found[place] = name
+        elif profile.unnamed_discounts != IN_PRICES:
+            key = discount.code or discount.type
+            raise Unmapped("ORDER_DISCOUNT_UNMAPPED", file=profile.file, table="tenant.discounts", key=key)
+    return found
+
+
+def dissurs(found: PricedOrder, named: Mapping[int, str]) -> list[Dissur] | None:
+    """What is sent for the discounts beside an order's parts; `None` where OrderWise could not come to the order's total."""
+    sums: dict[tuple[str, Decimal], tuple[Money, Money]] = {}
+    for each in found.reductions:
+        key, nothing = (named[each.place], each.tax_percent), Money.zero(each.net.currency)
+        net, tax = sums.get(key, (nothing, nothing))
+        sums[key] = (net + each.net, tax + each.tax)
+    rows = []
+    for (name, percent), (net, tax) in sorted(sums.items()):
+        price = _price(net, tax, tax_rate(percent))
+        if price is None:
+            return None
+        rows.append(Dissur(name, percent, price))
+    return rows if _add_up(found, rows) else None
+
+
+def _price(net: Money, tax: Money, rate: Fraction) -> Decimal | None:
+    """A price without tax that is `net`, and with tax `net + tax`, both rounded; the amount itself where it does."""
+    unit = Fraction(1, 10 ** exponent(net.currency))
+    exact, gross, step = Fraction(net.decimal), Fraction((net + tax).decimal), Fraction(1, 10**DECIMALS)
+    near = min(max(gross / (1 + rate), exact - NEARLY_HALF * unit), exact + NEARLY_HALF * unit)
+    for price in (net.decimal, Decimal(round(near / step)).scaleb(-DECIMALS)):
+        if abs(Fraction(price) - exact) < unit / 2 and abs(Fraction(price) * (1 + rate) - gross) < unit / 2:
+            return price
+    return None
+
+
+def _add_up(found: PricedOrder, rows: list[Dissur]) -> bool:
+    """Whether the order's totals come out where nothing is rounded before the end, too."""
+    unit = Fraction(1, 10 ** exponent(found.order.currency))
+    parts = [(Fraction(part.net.decimal), Fraction(part.tax.decimal)) for part in found.parts]
+    if found.handling is not None:  # OrderWise taxes it by its rate
+        net = Fraction(found.handling.net.decimal)
+        parts[-1] = (net, net * tax_rate(found.handling.tax_percent))
+    parts += [(-Fraction(row.price), -Fraction(row.price) * tax_rate(row.tax_percent)) for row in rows]
+    net, tax = (sum(side, Fraction(0)) for side in zip(*parts, strict=True))
+    off_net, off_gross = net - Fraction(found.untaxed.decimal), net + tax - Fraction(found.total.decimal)
+    return bool(abs(off_net) < unit / 2 and abs(off_gross) < unit / 2)

@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from integration.domain.money import MoneyError, exponent
 from integration.domain.pricing import KINDS
-from integration.domain.product import COMPARED, MASTERS, REQUIRED
+from integration.domain.product import COMPARED, MASTERS, PRICE, REQUIRED, SKU, STOREFRONT
 from integration.domain.returns import DISPOSITIONS
 from integration.domain.settling import AT_ONCE, TRIGGERS
 from integration.domain.stock import FIGURES, PHYSICAL, QUANTITY_TYPES
@@ -192,15 +192,30 @@ class _Credit(_Strict):
     memo_within_minutes = fields.Integer(strict=True, load_default=1440, validate=validate.Range(min=1))
 
 
+def _masters(told: Mapping[str, str]) -> None:
+    """A master that nothing could enforce is not declared."""
+    if told.get(PRICE, STOREFRONT) != STOREFRONT:
+        raise ValidationError(
+            'of prices only "storefront" can be master: orders carry its final prices and the ERP prices no line; no confirmed '
+            "read of its API shows the prices of a catalogue, so those of an ERP could be held against nothing"
+        )
+    if SKU in told:
+        raise ValidationError(
+            "a SKU has no master: it is what the two systems know each other's articles by, so another spelling, another use "
+            "and another name are cases that a person decides"
+        )
+
+
 class _Products(_Strict):
     staging = fields.String(load_default="off", validate=validate.OneOf(("off", "on")))
     release = fields.String(load_default="off", validate=validate.OneOf(("off", "variant status")))
     template = fields.String(load_default="", validate=validate.Length(max=128))
     required = fields.List(fields.String(validate=validate.OneOf(REQUIRED)), load_default=list)
     masters = fields.Dict(
-        keys=fields.String(validate=validate.OneOf(COMPARED)),
+        keys=fields.String(validate=validate.OneOf((*COMPARED, PRICE, SKU))),
         values=fields.String(validate=validate.OneOf(MASTERS)),
         load_default=dict,
+        validate=_masters,
     )
 
 

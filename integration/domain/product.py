@@ -15,10 +15,10 @@ ON_SALE, HELD, ARCHIVED = "on sale", "held back", "archived"
 
 ERP, STOREFRONT = "erp", "storefront"
 MASTERS = (ERP, STOREFRONT)
-EAN, NAME, BUNDLE = "ean", "name", "bundle"
+EAN, NAME, BUNDLE, PRICE, SKU = "ean", "name", "bundle", "price", "sku"
 COMPARED = (EAN, NAME, BUNDLE)
 """Fields that both systems tell, so that one of them can be master and the other be held against it."""
-REQUIRED = (EAN, NAME, "weight", "price")
+REQUIRED = (EAN, NAME, "weight", PRICE)
 """Fields that a new item may be required to have in the ERP before it is sold."""
 
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")

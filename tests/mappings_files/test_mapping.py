@@ -39,6 +39,22 @@ def test_the_packages_own_mappings_load_and_serve_every_market_but_the_unmapped_
                 assert mapping.tax_name(country, percent)
 
 
+def test_a_master_that_nothing_could_enforce_is_refused_with_the_reason() -> None:
+    def declared(masters: str) -> mappings.Mapping:
+        return parse(f"{TEXT}\n[products]\nmasters = {masters}\n", "fulfil.toml")
+
+    products = declared('{ price = "storefront", ean = "erp" }').products
+    assert products is not None
+    assert products.masters["price"] == "storefront"
+    for masters, reason in (
+        ('{ price = "erp" }', "could be held against nothing"),
+        ('{ sku = "erp" }', "has no master"),
+    ):
+        with pytest.raises(BrokenMapping, match=reason) as raised:
+            declared(masters)
+        assert (raised.value.table, raised.value.key) == ("products", "masters")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "table", "key"),
     [

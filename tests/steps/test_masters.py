@@ -1,11 +1,12 @@
 """Both catalogues held against each other: one master a field, one case a difference, nothing overwritten."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from stage import Stage
 from steps.looking import run_feed
-from steps.test_product_launch import CAP, CARDIGAN, STAGED, OpenStage, row, staged
+from steps.test_product_launch import CAP, CARDIGAN, STAGED, OpenStage, row, staged, variant
 
 from integration.sandbox.catalogue import GOODS
 from integration.sandbox.centra_orders import BasketLine
@@ -58,6 +59,21 @@ def test_a_field_that_differs_is_one_case_that_names_its_master(
 def test_a_field_without_a_master_is_nobodys_difference(stages: OpenStage) -> None:
     stage = compared(stages, STAGED)
     stage.orderwise.change_product(SHIRT, ean="2000000000001", description="Shirt")
+    compare(stage)
+    assert cases(stage) == []
+
+
+def test_centras_price_leads_in_every_order_whatever_the_erp_would_have_asked(stages: OpenStage) -> None:
+    stage = compared(stages, MASTERS.replace("{ ean", '{ price = "storefront", ean'))
+    number = stage.order(lines=[BasketLine(SHIRT, 2, Decimal("12.34"))])
+    stage.hint(number)
+    stage.work()
+    stage.sweep(times=6, every=600)
+    assert stage.row(number).state == "proven"
+    (booked,) = stage.orderwise.books()["orders"]
+    asked = Decimal(stage.world.erp("orderwise").item(variant(stage, SHIRT).ref).fields["price"])
+    assert [Decimal(line["gross"]) for line in booked["lines"]] == [Decimal("12.34")]
+    assert asked * Decimal("1.2") != Decimal("12.34")
     compare(stage)
     assert cases(stage) == []
 

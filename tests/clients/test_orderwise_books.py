@@ -190,6 +190,15 @@ def test_a_status_nobody_has_explained_names_its_text_and_stops_its_own_order_on
     assert hint.refusal is not None
 
 
+def test_an_examination_names_every_export_definition_that_cannot_be_read_and_what_it_is_for(bench):
+    exports = bench.erp.profile.exports
+    bench.erp.client.profile = replace(bench.erp.profile, exports={**exports, "lookups": 990, "despatch": 991})
+    told = [found for found in examine(bench.erp, bench.mapping) if found[1].startswith("export")]
+    assert [(grade, what) for grade, what, _, _ in told] == [("FAIL", "export lookups"), ("FAIL", "export despatch")]
+    assert "export definition 991 (DESPATCH)" in told[1][2]
+    assert "what left is read with it" in told[1][2]
+
+
 def test_an_order_on_hold_is_not_going_on(bench):
     draft = bench.draft()
     bench.erp.order_write(draft).send()

@@ -278,7 +278,11 @@ def test_a_time_that_happens_twice_is_never_read_too_late():
         ("customer = 1375", 'customer = "1375"', "[tenant] customer"),
         ("customer = 1375", "costumer = 1375", "[tenant]"),
         ('available = "free"', 'available = "all"', "[tenant] available"),
-        ("stock = 41", "", "[tenant.exports] stock"),
+        (
+            "stock = 41",
+            "",
+            "[tenant.exports] stock: without an id OWAPI cannot run STOCK (what may be sold is read with it)",
+        ),
         ("stock = 41", "stock = 42", "two exports have the same id"),
         ("stock = 41", "stok = 41", "[tenant] exports"),
         ('"Completed" = "done"', '"Completed" = "finished"', "[tenant] statuses"),
@@ -291,6 +295,17 @@ def test_a_profile_that_cannot_be_used_is_refused_by_name(old, new, says):
     with pytest.raises(mappings.BrokenMapping) as raised:
         check_mapping(mappings.parse(TEXT.replace(old, new, 1), "orderwise.toml"))
     assert says in str(raised.value)
+
+
+@pytest.mark.parametrize(("transport", "told"), [("api", False), ("session", True)])
+def test_a_tenant_without_reads_is_refused_with_all_that_is_missing_and_why_no_session_stands_in(transport, told):
+    text = TEXT.replace('transport = "api"', f'transport = "{transport}"')
+    text = re.sub(r"^(despatch|order_by_ref) = \d+\n", "", text, flags=re.MULTILINE)
+    with pytest.raises(mappings.BrokenMapping) as raised:
+        check_mapping(mappings.parse(text, "orderwise.toml"))
+    assert raised.value.key == "despatch, order_by_ref"
+    assert "ORDER_BY_REF (every order is proved with it" in str(raised.value)
+    assert ("accepted and never proved" in str(raised.value)) == told
 
 
 def test_the_example_is_good_and_connects():

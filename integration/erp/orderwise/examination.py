@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from integration.erp.orderwise.client import Refusal, Row
 from integration.erp.orderwise.orders import Orders
-from integration.erp.orderwise.profile import SESSION, Imports, Profile
+from integration.erp.orderwise.profile import NEEDED, SESSION, Imports, Profile
 from integration.errors import Unavailable
 from mappings import Mapping as Mapped
 
@@ -45,7 +45,10 @@ def examine(erp: Orders, mapping: Mapped) -> Iterator[Told]:
     profile = erp.profile
     yield from answers(profile.imports, mapping.file)
     yield from _waits(profile, mapping.file)
-    yield from _ids(erp.looked_up(), profile, mapping)
+    unread = erp.unread()
+    yield from _exports(unread, mapping.file)
+    if "lookups" not in unread:
+        yield from _ids(erp.looked_up(), profile, mapping)
     yield from _customer(erp, mapping.file)
 
 
@@ -80,6 +83,15 @@ def _waits(profile: Profile, file: str) -> Iterator[Told]:
             "absent and sent again: it would be there twice"
         )
         yield "FAIL", what, says, f"set {word} in {file} to more than {every}"
+
+
+def _exports(unread: Mapping[str, str], file: str) -> Iterator[Told]:
+    """Everything is read with them: where one does not answer, what it is for is not possible."""
+    do = f"paste our SQL in again, tick API Export Definitions for the API user group, and write the id into [tenant.exports] of {file}"
+    for name, why in unread.items():
+        yield "FAIL", f"export {name}", f"{why}; {NEEDED[name]}", do
+    if not unread:
+        yield "ok", "exports", f"all {len(NEEDED)} export definitions answer with our columns", ""
 
 
 def _ids(rows: list[Row], profile: Profile, mapping: Mapped) -> Iterator[Told]:

@@ -4,7 +4,7 @@
 assumes stands beside it; "unconfirmed" means that no public source says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,20 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from mappings import BrokenMapping
 from mappings import Mapping as Mapped
 
-EXPORTS = ("stock", "products", "lookups", "order_status", "order_by_ref", "despatch", "returns", "credits")
+NEEDED = {
+    "stock": "what may be sold is read with it",
+    "products": "SKUs are found with it before an order goes",
+    "lookups": "order statuses are compared with it",
+    "order_status": "what was changed in OrderWise is found with it",
+    "order_by_ref": "every order is proved with it, and found again after a call without an answer",
+    "despatch": "what left is read with it, line by line",
+    "returns": "what came back is read with it",
+    "credits": "credit notes are proved with it",
+}
+"""Our export definitions, and what cannot be done without each. All are read by OWAPI, whichever way orders come in: what a
+session of OrderWise tells of itself are numbers that it imported, and no total, no line and no credit.
+"""
+EXPORTS = tuple(NEEDED)
 LIVES = ("draft", "processing", "done", "cancelled")
 API, SESSION = "api", "session"
 """How orders come into OrderWise: we post them to OWAPI, or an e-commerce session of transfer type Web Service pulls them."""
@@ -166,7 +179,7 @@ class _Tenant(Schema):
     exports = fields.Dict(
         keys=fields.String(validate=validate.OneOf(EXPORTS)),
         values=fields.Integer(strict=True, validate=validate.Range(min=1)),
-        required=True,
+        load_default=dict,
     )
     statuses = fields.Dict(
         keys=fields.String(validate=validate.Length(min=1)),
@@ -203,7 +216,7 @@ def profile_of(mapping: Mapped) -> Profile:
         raise BrokenMapping(mapping.file, "tenant", str(key), _first(problem)) from error
     missing = sorted(set(EXPORTS) - told["exports"].keys())
     if missing:
-        raise BrokenMapping(mapping.file, "tenant.exports", missing[0], "this export definition has no id")
+        raise BrokenMapping(mapping.file, "tenant.exports", ", ".join(missing), _why_needed(missing, told["transport"]))
     if len(set(told["exports"].values())) != len(told["exports"]):
         raise BrokenMapping(mapping.file, "tenant.exports", "", "two exports have the same id")
     if "{session}" not in told["order_path"]:
@@ -236,6 +249,18 @@ def _check_sessions(mapping: Mapped) -> None:
         if other != shop:
             problem = f"{shop} and {other} share e-commerce session {market.channel}: order numbers clash in it, so each shop needs one of its own"
             raise BrokenMapping(mapping.file, f'markets."{market.name}"', "channel", problem)
+
+
+def _why_needed(missing: Sequence[str], transport: str) -> str:
+    """Why a connection without these is refused, and no part of it runs."""
+    named = "; ".join(f"{name.upper()} ({NEEDED[name]})" for name in missing)
+    words = f"without an id OWAPI cannot run {named}. Paste our SQL in and write the ids here (mappings/README.md)"
+    if transport == SESSION:
+        words += (
+            ". A session's own documents cannot stand in: it names the orders that it imported and none of their amounts, so "
+            "an order could be accepted and never proved"
+        )
+    return words
 
 
 def _first(problem: Any) -> str:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from integration.erp.orderwise.client import OWAPI, Export, Row, sql_of
 from integration.erp.orderwise.profile import EXPORTS, Profile
+from integration.errors import Rejected
 
 PREFIX = "centra-"
 """Begins every reference of ours; our export definitions look for it."""
@@ -49,6 +50,19 @@ class Tenant:
         return self.client.export(
             _EXPORTS[name], parameters | {"since": since_local(since, self.profile.zone)}, lane=lane
         )
+
+    def unread(self) -> Mapping[str, str]:
+        """Our export definitions that OrderWise does not run as it should, and why, by name. Asks each for nothing."""
+        found = {}
+        for name in EXPORTS:
+            nothing = dict.fromkeys(_LISTED[name], _NOTHING.get(_LIST_OF[name], ""))
+            bounds = {"since": NEVER, "after": 0, "until": 0}
+            asked = {each: bounds.get(each, "") for each in parameters_of(name)} | nothing
+            try:
+                self.client.export(_EXPORTS[name], asked, lane="orders")
+            except Rejected as refused:
+                found[name] = str(refused)
+        return found
 
     def looked_up(self) -> list[Row]:
         """The tenant's own records that the mapping names by id."""

@@ -14,7 +14,7 @@ from integration.domain.order import Key
 from integration.domain.product import ARCHIVED, HELD, ON_SALE, Item, spelt
 from integration.errors import NotReady, Rejected
 from integration.ports import ARCHIVING, DEACTIVATION, STOP
-from integration.products import LONGEST_NAME, VISIBLE_WITHIN, in_erps, offers_of
+from integration.products import ASK_AGAIN, LONGEST_NAME, in_erps, not_shown, offers_of
 from integration.store import Transaction, effects, exceptions, ledger, listings, reference
 from integration.store.ledger import Job
 from integration.wiring import World
@@ -25,7 +25,6 @@ WINDOW = timedelta(minutes=15)
 """How long after the stop an order of before may still turn up: a lost webhook's polls have come by then. What has turned up
 and settles is among the open documents.
 """
-ASK_AGAIN = timedelta(seconds=15)
 LISTED = 20
 VIOLATION = "PRODUCT_ARCHIVE_VIOLATION"
 WORK_LIST = (VIOLATION, "PRODUCT_BY_HAND", "PRODUCT_STALLED", "SKU_AMBIGUOUS")
@@ -306,7 +305,7 @@ def deactivate(job: Job, world: World) -> None:
     if left:
         connection, (item, *_) = next(iter(left.items()))
         effect = _named(job, f"{item.ref} {DEACTIVATION} in {connection}")
-        _late(job, effect, f"{connection} still shows {item.sku} active", world)
+        not_shown(job, effect, f"{connection} still shows {item.sku} active", world)
     job.then("held", "deactivated in every ERP", rung_at=None)
     job.also(_agree(job, "verified: deactivated in every ERP"))
     job.again = "take"
@@ -337,15 +336,5 @@ def _offer(job: Job, world: World) -> Item | None:
 def _shown(job: Job, effect: str, wanted: Sequence[str], world: World) -> Item | None:
     offer = _offer(job, world)
     if offer is not None and offer.status not in wanted:
-        _late(job, effect, f"Centra still shows it as {offer.status}", world)
+        not_shown(job, effect, f"Centra still shows it as {offer.status}", world)
     return offer
-
-
-def _late(job: Job, effect: str, words: str, world: World) -> None:
-    """Raises `NotReady`, and `Rejected` (PRODUCT_STALLED) when what was answered does not show in time."""
-    with world.store.read() as tx:
-        told = effects.of(tx, job.id, effect)
-        since = tx.now - told.answered_at if told is not None and told.answered_at is not None else timedelta(0)
-    if since < VISIBLE_WITHIN:
-        raise NotReady(words, until=world.store.now() + ASK_AGAIN)
-    raise Rejected("PRODUCT_STALLED", effect, words)

@@ -12,7 +12,6 @@ from integration.errors import NotReady, Rejected, Unavailable
 from integration.ports import ERP, SALES_ORDER, Fetched, Offer, Standing, Write
 from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, offers, proofs
 from integration.store.ledger import Job
-from integration.vault import VaultError
 from integration.wiring import World
 from mappings import Mapping as Mapped
 
@@ -170,14 +169,7 @@ def look_up_items(page: Sequence[Job], found: Mapping[str, Fetched], world: Worl
 def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:
     """The order as last read, the mapping frozen for it, and its ERP."""
     with world.store.read() as tx:
-        try:
-            content = documents.latest(tx, world.vault, job.id, "order")
-        except VaultError as error:
-            raise Rejected(
-                "ORDER_VANISHED", "vault:order", f"the order's document cannot be opened: {error}"
-            ) from error
-    if content is None:
-        raise Rejected("ORDER_VANISHED", "vault:order", "the order's document is not in the vault any more")
+        content = documents.kept(tx, world.vault, job.id, "order", gone="ORDER_VANISHED")
     order = world.storefronts[job.key.instance].reread(content)
     return order, world.mapping(job.row.connection, job.row.mapping_version), world.erp(job.row.connection)
 

@@ -195,7 +195,7 @@ def _prove(job: Job, offer: Item, mappings: Sequence[Mapped], world: World) -> N
         erp = world.erp(mapping.connection)
         found, _ = spelt(offer.sku, erp.definitions([offer.sku]))
         if found is None:
-            _not_shown(
+            not_shown(
                 job, f"{NEW_ITEM} in {mapping.connection}", f"{mapping.connection} made it and does not show it", world
             )
             continue
@@ -206,8 +206,10 @@ def _prove(job: Job, offer: Item, mappings: Sequence[Mapped], world: World) -> N
         raise Rejected("PRODUCT_STAGING_INCOMPLETE", offer.sku, "; ".join(gaps))
 
 
-def _not_shown(job: Job, effect: str, words: str, world: World) -> None:
-    """What was answered may be late to show. Raises `NotReady`, and `Rejected` (PRODUCT_STALLED) when it is too late."""
+def not_shown(job: Job, effect: str, words: str, world: World) -> None:
+    """What a system answered is late to show: raises `NotReady`, and `Rejected` (PRODUCT_STALLED) when it is too late. `effect`
+    is its write's name in the ledger.
+    """
     with world.store.read() as tx:
         told = effects.of(tx, job.id, effect[:LONGEST_NAME])
         since = tx.now - told.answered_at if told is not None and told.answered_at is not None else timedelta(0)
@@ -237,7 +239,7 @@ def put_on_sale(job: Job, world: World) -> None:
         shown = storefront.offers([offer.ref]).get(offer.ref)
         if shown is None or shown.status != ON_SALE:
             words = "released, and Centra still shows it held back: its product may not be active"
-            _not_shown(job, RELEASE, words, world)
+            not_shown(job, RELEASE, words, world)
         done = "released: on sale in Centra"
     else:
         done = "on sale in Centra" if offer.status == ON_SALE else "complete: it may be put on sale in Centra"

@@ -17,7 +17,6 @@ from integration.ports import CAPTURE, COMPLETION, SHIPMENT, Fetched
 from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, proofs, views
 from integration.store.deliveries import CAPTURE_PENDING
 from integration.store.ledger import Job
-from integration.vault import VaultError
 from integration.wiring import World
 from mappings import Mapping as Mapped
 
@@ -221,15 +220,7 @@ def _waits(job: Job, dispatch: Dispatch, mapping: Mapped, world: World) -> bool:
 def reread(job: Job, world: World) -> Waybill:
     """The waybill as last read. Raises `Rejected` (SHIPMENT_INCOMPLETE) when its document cannot be opened."""
     with world.store.read() as tx:
-        try:
-            content = documents.latest(tx, world.vault, job.id, "dispatch")
-        except VaultError as error:
-            raise Rejected(
-                "SHIPMENT_INCOMPLETE", "vault:dispatch", f"its document cannot be opened: {error}"
-            ) from error
-    if content is None:
-        raise Rejected("SHIPMENT_INCOMPLETE", "vault:dispatch", "its document is not in the vault any more")
-    return rules.waybill(content)
+        return rules.waybill(documents.kept(tx, world.vault, job.id, "dispatch", gone="SHIPMENT_INCOMPLETE"))
 
 
 def create(job: Job, world: World) -> None:

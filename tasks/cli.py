@@ -58,44 +58,26 @@ main.add_command(archive)
 # ------------------------------------------------------------------------------------------------------ how it stands
 
 
-@main.command()
-@click.argument("number")
-@instance_option
-@click.option("--live", is_flag=True, help="Ask both systems too.")
-@as_json_option
-def order(number: str, instance: str, live: bool, as_json: bool) -> None:
-    """An order's story: what arrived, what was decided and why, what is late, who acts next."""
-    _tell("order", number, instance, live=live, as_json=as_json)
+def _story_of(kind: str, told: str) -> None:
+    """`lockstep KIND NUMBER`: the story of one document."""
+
+    @main.command(kind, help=told)
+    @click.argument("number")
+    @instance_option
+    @click.option("--live", is_flag=True, help="Ask both systems too.")
+    @as_json_option
+    def story(number: str, instance: str, live: bool, as_json: bool) -> None:
+        _tell(kind, number, instance, live=live, as_json=as_json)
 
 
-@main.command()
-@click.argument("number")
-@instance_option
-@click.option("--live", is_flag=True, help="Ask both systems too.")
-@as_json_option
-def shipment(number: str, instance: str, live: bool, as_json: bool) -> None:
-    """A dispatch's story: was the customer told, is it paid for. `lockstep order NUMBER` names an order's dispatches."""
-    _tell("shipment", number, instance, live=live, as_json=as_json)
-
-
-@main.command("return")
-@click.argument("number")
-@instance_option
-@click.option("--live", is_flag=True, help="Ask both systems too.")
-@as_json_option
-def return_(number: str, instance: str, live: bool, as_json: bool) -> None:
-    """A return's story, by Centra's number: where its goods are, and what was paid back for it."""
-    _tell("return", number, instance, live=live, as_json=as_json)
-
-
-@main.command()
-@click.argument("number")
-@instance_option
-@click.option("--live", is_flag=True, help="Ask both systems too.")
-@as_json_option
-def refund(number: str, instance: str, live: bool, as_json: bool) -> None:
-    """A refund's story: whether its credit memo is booked. `lockstep order NUMBER` names an order's refunds."""
-    _tell("refund", number, instance, live=live, as_json=as_json)
+for _kind, _told in {
+    "order": "An order's story: what arrived, what was decided and why, what is late, who acts next.",
+    "shipment": "A dispatch's story: was the customer told, is it paid for. `lockstep order NUMBER` names an order's"
+    " dispatches.",
+    "return": "A return's story, by Centra's number: where its goods are, and what was paid back for it.",
+    "refund": "A refund's story: whether its credit memo is booked. `lockstep order NUMBER` names an order's refunds.",
+}.items():
+    _story_of(_kind, _told)
 
 
 def _tell(kind: str, number: str, instance: str, *, live: bool, as_json: bool) -> None:

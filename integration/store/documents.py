@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, delete, func, or_, select, update
 
+from integration.errors import Rejected
 from integration.store import Transaction, schedule
 from integration.store.tables import document, job, vault_key
 from integration.vault import Vault, VaultError
@@ -66,6 +67,17 @@ def latest(tx: Transaction, vault: Vault, job_id: int, kind: str) -> bytes | Non
     if row is None:
         return None
     return vault.open(vault.unwrap(job_id, row.master, row.wrapped), row.sealed, f"{kind}:{job_id}")
+
+
+def kept(tx: Transaction, vault: Vault, job_id: int, kind: str, *, gone: str) -> bytes:
+    """The newest document of a kind. Raises `Rejected` of the type `gone` where there is none, or it cannot be opened."""
+    try:
+        content = latest(tx, vault, job_id, kind)
+    except VaultError as error:
+        raise Rejected(gone, f"vault:{kind}", f"its document cannot be opened: {error}") from error
+    if content is None:
+        raise Rejected(gone, f"vault:{kind}", "its document is not in the vault any more")
+    return content
 
 
 def has(tx: Transaction, job_id: int, kind: str) -> bool:

@@ -25,8 +25,8 @@ from integration.sandbox.generator_people import NAMES, PHONES, PLACES, SHARED_E
 from integration.sandbox.goods import ERP_SKUS, GOODS, UNKNOWN_SKUS
 
 MARKET_WEIGHTS = {1: 30, 2: 30, 3: 15, 4: 15, 5: 6, 6: 4}
-EVERY_MARKET = MARKET_WEIGHTS | {8: 13, 9: 12}
-"""With the two that OrderWise serves: they make one order in five."""
+OUTLET, WHOLESALE = 13, 12
+"""How often which of OrderWise's two markets is sold in, where it serves any."""
 COURSES = {
     "plain": 66, "confirmed-later": 8, "held": 6, "held-for-good": 2, "paid-later": 5, "never-paid": 1,
     "edited": 4, "readdressed": 3, "cancelled": 3, "cancelled-early": 1, "free-of-charge": 1,
@@ -43,6 +43,12 @@ _VOUCHERS: tuple[tuple[tuple[str, ...], int], ...] = (
     ((), 60), (("WELCOME10",), 7), (("LOYAL15",), 4), (("STAFF333",), 2), (("FIVEOFF",), 5), (("TWENTYOFF",), 3),
     (("FREESHIP",), 7), (("GIFTCARD",), 5), *((stack, 2) for stack in _STACKS),
 )  # fmt: skip
+
+
+def shared_markets(percent: int) -> dict[int, float]:
+    """Weights by which so many orders of a hundred are of a market that OrderWise serves."""
+    each = percent * sum(MARKET_WEIGHTS.values()) / (100 - percent) / (OUTLET + WHOLESALE)
+    return {**MARKET_WEIGHTS, 8: OUTLET * each, 9: WHOLESALE * each}
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Shop(Protocol):
 class Generator:
     """Baskets and timelines, the same for the same seed and the same order of calls."""
 
-    def __init__(self, seed: int, markets: Mapping[int, int] = MARKET_WEIGHTS) -> None:
+    def __init__(self, seed: int, markets: Mapping[int, float] = MARKET_WEIGHTS) -> None:
         """`markets`: how often which one is sold in, by id."""
         self.random = Random(seed)  # a shop's day, not a secret
         self._markets = markets
@@ -148,7 +154,7 @@ class Generator:
         vouchers = (VoucherUse("PRESS100"), VoucherUse("FREESHIP"))
         return replace(self.basket(), vouchers=vouchers, handling=Decimal(0))
 
-    def _pick(self, weights: Mapping[Any, int]) -> Any:
+    def _pick(self, weights: Mapping[Any, float]) -> Any:
         return self.random.choices(list(weights), list(weights.values()))[0]
 
     def _lines(self, currency: str) -> tuple[BasketLine, ...]:

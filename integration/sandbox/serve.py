@@ -28,7 +28,7 @@ from integration.sandbox.clock import Clock, RealClock
 from integration.sandbox.faults import Drop, Hang
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_access import TOKEN
-from integration.sandbox.generator import EVERY_MARKET, MARKET_WEIGHTS, Generator, Mishaps, Timeline, play
+from integration.sandbox.generator import Generator, Mishaps, Timeline, play, shared_markets
 from integration.sandbox.orderwise import PASSWORD, USER, OrderWise, OrderWiseSwitches
 from integration.sandbox.warehouse import Habits, Warehouse
 
@@ -128,7 +128,10 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--orders", type=int, default=0, help="orders that are there from the start")
     parser.add_argument("--day", type=int, default=0, help="orders of a day that is played while the server runs")
     parser.add_argument("--speed", type=float, default=60.0, help="how many times faster than real the day is played")
-    parser.add_argument("--both", action="store_true", help="one order in five is of a market that OrderWise serves")
+    parser.add_argument(
+        "--both", type=int, nargs="?", const=20, default=0, metavar="PERCENT", choices=range(1, 100),
+        help="so many orders of a hundred (20) are of a market that OrderWise serves",
+    )  # fmt: skip
     parser.add_argument("--mishaps", type=int, default=0, help="of the day's orders, this many of each kind go wrong")
     parser.add_argument("--warehouse", type=float, metavar="SPEED", help="the ERPs' warehouses work, this much faster")
     parser.add_argument("--customers", type=float, metavar="SPEED", help="customers send goods back, this much faster")
@@ -153,15 +156,15 @@ def prepare(asked: argparse.Namespace, clock: Clock) -> Centra:
         centra.watchers.append(journal(asked.journal))
     for store, url, secret in asked.webhook:
         centra.register_webhook(url, secret, int(store))
-    generator = Generator(asked.seed, EVERY_MARKET if asked.both else MARKET_WEIGHTS)
+    generator = Generator(asked.seed, shared_markets(asked.both))
     for _ in range(asked.orders):
         centra.confirm(centra.place_order(generator.basket()))
     if asked.empty_shelves:
-        clear_shelves(centra, both=asked.both)
+        clear_shelves(centra, both=bool(asked.both))
     if asked.day:
         wrong = Mishaps(asked.mishaps, asked.mishaps, asked.mishaps)
         day: list[Timeline] = generator.day(asked.day, mishaps=wrong)
-        when_stocked(centra, clock, lambda: play(centra, day, clock, asked.speed), both=asked.both)
+        when_stocked(centra, clock, lambda: play(centra, day, clock, asked.speed), both=bool(asked.both))
     if asked.customers:
         random = Random(f"{asked.seed} customers")
         Customers(centra, random, clock, asked.customers, AFTER_A_DAY, DAY / 4, completes=False).start()

@@ -21,6 +21,7 @@ SETTINGS = {
     "LOCKSTEP_BREAKER_SECONDS": "3",
     "LOCKSTEP_BRAND_PLAN": "unlimited",
     "LOCKSTEP_FULFIL_REQUESTS_PER_SECOND": "30",
+    "LOCKSTEP_ORDERWISE_REQUESTS_PER_SECOND": "30",
 }
 FAULTS = ("timeout-after", "error-after", "drop-after", "error-before", "html", "throttled", "unavailable")
 POSTING = (("fulfil", "create_order"),)
@@ -29,8 +30,12 @@ LIFECYCLE = (
     *(("fulfil", operation) for operation in ("return_order", "create_invoice", "post")),
     *(("centra", f"{verb}Shipment") for verb in ("create", "capture", "complete")),
     *(("centra", operation) for operation in ("setStock", "completeReturn")),
+    *[("orderwise", "create_order")] * 3,
+    ("orderwise", "export_definition"),
 )
-"""Every write of every lane."""
+"""Every write of every lane, and what all of OrderWise is read by."""
+AWAY = ("unavailable", "slow")
+"""How a whole ERP is away for a while; silent it is by its calls' own faults, each of which holds a thread of the sandbox."""
 
 
 class Chaos:
@@ -40,11 +45,12 @@ class Chaos:
         self, stack: Stack, seed: int, workers: Sequence[str], calls: Sequence[tuple[str, str]] = POSTING
     ) -> None:
         self.stack, self.workers, self.calls = stack, workers, calls
-        self.urls = {"fulfil": stack.fulfil_url, "centra": stack.centra_url}
+        self.urls = {"centra": stack.centra_url} | {name: stack.url_of(name) for name in stack.texts}
         self.random = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.destroyed = 0
         self.stopped: list[tuple[float, str]] = []
+        self.away_until = 0.0
         self.menu: list[tuple[int, Callable[[], None]]] = [
             (20, self.kill_worker),
             (12, self.pause_worker),
@@ -54,12 +60,16 @@ class Chaos:
             (5, self.kill_receiver),
             (5, self.kill_drainer),
             (20, self.remote_fault),
+            *[(10, self.orderwise_away)] * ("orderwise" in stack.texts),
         ]
 
-    def strike(self) -> None:
+    def strike(self, act: Callable[[], None] | None = None) -> None:
+        """One blow: this one, or any."""
         self.wake_paused()
-        acts = [act for _, act in self.menu]
-        act = self.random.choices(acts, [weight for weight, _ in self.menu])[0]
+        if self.away_until and time.monotonic() >= self.away_until:
+            self._back()
+        if act is None:
+            (act,) = self.random.choices([act for _, act in self.menu], [weight for weight, _ in self.menu])
         act()
         self.done[act.__name__] += 1
 
@@ -110,6 +120,16 @@ class Chaos:
         system, operation = self.random.choice(self.calls)
         plan = {"fault": self.random.choice(FAULTS), "operation": operation, "times": self.random.randint(1, 4)}
         self.stack.ask(self.urls[system], "/_sandbox/faults", plan)
+
+    def orderwise_away(self) -> None:
+        """Whatever is asked of it: for some seconds it is down or slow. The other ERP's orders go on."""
+        plan = {"fault": self.random.choice(AWAY), "times": 1_000, "seconds": 2}
+        self.stack.ask(self.urls["orderwise"], "/_sandbox/faults", plan)
+        self.away_until = time.monotonic() + self.random.uniform(3, 8)
+
+    def _back(self) -> None:
+        self.stack.ask(self.urls["orderwise"], "/_sandbox/faults", method="DELETE")
+        self.away_until = 0.0
 
 
 def with_logs(evidence: dict[str, list[str]], folder: Path) -> str:

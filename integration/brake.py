@@ -20,6 +20,10 @@ RELEASED_FOR = timedelta(minutes=30)
 """How long a person's word lets leaps pass: long enough to push a catalogue."""
 PREVIEW = 10
 TYPE = "STOCK_MASS_CHANGE_BRAKE"
+LEAPS, FEWER = "mass change", "fewer SKUs"
+"""Causes: figures that leap together, and a catalogue of which a large part is suddenly not told of."""
+SIZE = "catalogue size"
+"""The cursor that holds how many SKUs the last full compare was told of."""
 
 
 class Braked(Protocol):
@@ -70,7 +74,7 @@ def absent(tx: Transaction, feed: Braked, rows: Sequence[Any], asked: int) -> No
 def _hold(tx: Transaction, feed: Braked, skus: Sequence[str], message: str) -> None:
     levels.write(tx, feed.connection, feed.at(), [{"sku": sku, "state": "held", "leapt_at": tx.now} for sku in skus])
     more = "Centra keeps what it shows and deducts its own orders. If it is right: lockstep stock --release"
-    feed.case(tx, TYPE, "mass change", f"{message}. {more} {feed.connection}")
+    feed.case(tx, TYPE, LEAPS, f"{message}. {more} {feed.connection}")
 
 
 def _too_many(leaping: int, of: int, feed: Braked) -> bool:
@@ -78,7 +82,22 @@ def _too_many(leaping: int, of: int, feed: Braked) -> bool:
 
 
 def is_on(tx: Transaction, connection: str) -> bool:
-    return any(where == connection for where, _ in exceptions.open_causes(tx, TYPE))
+    return (connection, LEAPS) in exceptions.open_causes(tx, TYPE)
+
+
+def shrunk(tx: Transaction, connection: str, told: int, stock: Stock) -> str:
+    """Why a full compare that was told of so many SKUs must not be believed; empty where it is, and remembered then.
+
+    Somebody may add a filter to what the ERP is asked: what that leaves out is not gone.
+    """
+    before = int(schedule.read_cursor(tx, connection, SIZE) or 0)
+    if before - told >= LEAST and (before - told) * 100 > before * stock.brake_percent:
+        return (
+            f"{connection} tells of {told} SKUs and told of {before} before: was a filter added to what it is asked? What it "
+            f"leaves out keeps its last level. If it is right: lockstep stock --release {connection}"
+        )
+    schedule.move_cursor(tx, connection, SIZE, str(told))
+    return ""
 
 
 def released(tx: Transaction, connection: str) -> bool:
@@ -88,5 +107,6 @@ def released(tx: Transaction, connection: str) -> bool:
 
 
 def release(tx: Transaction, connection: str) -> None:
-    """Let what leaps pass for a while."""
+    """Let what leaps pass for a while, and the next compare tell of as few SKUs as it likes."""
+    schedule.move_cursor(tx, connection, SIZE, "0")
     schedule.move_cursor(tx, connection, "brake-released", (tx.now + RELEASED_FOR).isoformat())

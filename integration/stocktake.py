@@ -125,10 +125,23 @@ def compare(connection: str, world: World) -> None:
         with world.store.write("compare.page") as tx:
             schedule.move_cursor(tx, connection, "compare", f"{began} {after}")
             if not mark:
-                list_orphans(tx, world, mapping, datetime.fromisoformat(began))
+                _end_compare(tx, world, mapping, datetime.fromisoformat(began))
         if not mark:
             return
     world.ring("compare", Key(connection, "feed", "more"))
+
+
+def _end_compare(tx: Transaction, world: World, mapping: Mapped, began: datetime) -> None:
+    """List what only one side has, unless the ERP suddenly leaves a large part of its SKUs out: then that is the one case."""
+    connection = mapping.connection
+    assert mapping.stock is not None
+    why = brake.shrunk(tx, connection, levels.told_since(tx, connection, began), mapping.stock)
+    if why:
+        about = {"instance": mapping.centra, "connection": connection}
+        exceptions.open_case(tx, world.case(brake.TYPE, brake.FEWER, why, **about))
+        return
+    exceptions.resolve_named(tx, connection, [brake.TYPE], [brake.FEWER], "verified: as many SKUs as before")
+    list_orphans(tx, world, mapping, began)
 
 
 def _last_hour(now: datetime, mapping: Mapped) -> datetime:
@@ -229,7 +242,7 @@ def watch(connection: str, world: World) -> None:
             levels.mark(tx, connection, [place], [sku])
         levels.lift_stops(tx, connection)
         if not levels.any_left(tx, connection, levels.in_state("held")):
-            exceptions.resolve_of_connection(tx, connection, [brake.TYPE], "verified: the figures came back")
+            exceptions.resolve_named(tx, connection, [brake.TYPE], [brake.LEAPS], "verified: the figures came back")
         count, oldest = levels.late(tx, connection, tx.now - within)
         if count:
             message = f"{count} SKUs changed and Centra does not show it, the oldest since {oldest:%Y-%m-%d %H:%M} UTC"

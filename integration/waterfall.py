@@ -1,13 +1,16 @@
 """How a stock figure came about, step by step from the ERP's figure to what shoppers see; and what people say to it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from integration import brake, stock
 from integration.domain.order import Key
-from integration.domain.stock import Reckoning
+from integration.domain.stock import AVAILABLE, Reckoning
 from integration.store import exceptions, ledger, levels, reference
+from integration.store.levels import NOTHING_SOLD
 from integration.wiring import World
+from mappings import Mapping as Mapped
 
 MOST = 50
 FACTS = (
@@ -43,6 +46,41 @@ def worst(world: World, limit: int = MOST) -> list[dict[str, Any]]:
     with world.store.read() as tx:
         rows, now = levels.worst(tx, limit), tx.now
     return [_told(row, mappings.get(row.connection), now) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What shoppers see of a SKU in one place, and would see."""
+
+    place: str
+    sku: str
+    shown: int
+    would: int
+
+
+def preview(world: World, mapping: Mapped) -> list[Change]:
+    """What a mapping that is not in force would change for shoppers, the largest changes first. Reads the ERP, writes nothing.
+
+    Levels that were never shown are left out. Raises what reading the ERP raises.
+    """
+    found: list[Change] = []
+    erp = world.connect(mapping)
+    for place in mapping.stock.places.values() if mapping.stock else ():
+        feed = stock.feed_of(world, mapping, place.id)
+        assert feed is not None
+        with world.store.read() as tx:
+            rows = [row for row in levels.all_in_place(tx, mapping.connection, place.id) if row.shown is not None]
+            sold, now = feed.sold(tx, [row.sku for row in rows]), tx.now
+        figures = erp.figures([row.sku for row in rows], place.zones or place.warehouses)
+        for row in rows:
+            mine, figure = sold.get(row.sku, NOTHING_SOLD), figures.get(row.sku)
+            if figure is not None:
+                has = figure.available if feed.stock.figure == AVAILABLE else figure.on_hand
+                held = (row.allocated or 0, row.demand or 0, mine.known, mine.unposted)
+                would = Reckoning(has, *held, feed.buffer(row, now), mine.late).shown
+                found.append(Change(place.id, row.sku, row.shown, would))
+    changed = [change for change in found if change.would != change.shown]
+    return sorted(changed, key=lambda change: (-abs(change.would - change.shown), change.place, change.sku))
 
 
 def _told(row: Any, mapping: Any, now: datetime) -> dict[str, Any]:

@@ -112,14 +112,17 @@ class World:
     def erp(self, connection: str) -> ERP:
         """The adapter of a connection, made when first needed."""
         if connection not in self._erps:
-            self._erps[connection] = self._connect(connection)
+            with self.store.read() as tx:
+                version = reference.mapping_versions(tx)[connection]
+            self._erps[connection] = self.connect(self.mapping(connection, version))
         return self._erps[connection]
 
-    def _connect(self, connection: str) -> ERP:
+    def connect(self, mapping: Mapping) -> ERP:
+        """An adapter on the terms of a mapping, be it in force or not."""
+        connection = mapping.connection
         told = self.settings.erp(connection)
         with self.store.read() as tx:
             versions = reference.mapping_versions(tx)
-        mapping = self.mapping(connection, versions[connection])
         module = importlib.import_module(mapping.adapter)
         quotas = (
             (Quota("requests", told.requests_per_second, timedelta(seconds=1)),) if told.requests_per_second else ()

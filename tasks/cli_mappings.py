@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mappings import Mapping as Mapped
 
 
+PREVIEWED = 50
+"""Levels listed by a preview, the largest changes first."""
+
+
 @click.group()
 def mappings() -> None:
     """Their words and ours, as data."""
@@ -30,13 +34,33 @@ def check_mappings(folder: Path | None) -> None:
         say(f"{connection}: good, {len(mapping.markets)} markets of {mapping.centra} since {mapping.start_at:%Y-%m-%d}")
 
 
+@mappings.command("preview")
+@folder_argument
+def preview_mappings(folder: Path | None) -> None:
+    """What the files would change in what shoppers see, before they are in force: the ERPs are read, nothing is written."""
+    from integration.waterfall import preview
+
+    world = open_world()
+    for connection, (_, mapping) in _valid(folder).items():
+        if mapping.stock is None:
+            say(f"{connection}: pushes no stock")
+            continue
+        changes = preview(world, mapping)
+        gone = sum(change.would <= 0 for change in changes)
+        say(f"{connection}: {len(changes)} levels would change, {gone} of them to nothing")
+        rows = [(change.sku, change.place, change.shown, max(0, change.would)) for change in changes[:PREVIEWED]]
+        if rows:
+            say_table(("SKU", "place", "shows", "would show"), rows, none="")
+    say("A mass change is held by the brake until a person lets it pass: lockstep stock --release CONNECTION")
+
+
 @mappings.command("apply")
 @folder_argument
 @actor_option
 def apply_mappings(folder: Path | None, actor: str) -> None:
     """Validate everything, then make it the mapping in force, then release the orders that waited for it."""
     from integration.store import reference
-    from mappings import check_one_feed, check_one_home
+    from mappings import check_one_book, check_one_feed, check_one_home
 
     given = _valid(folder)
     world = open_world()
@@ -44,6 +68,7 @@ def apply_mappings(folder: Path | None, actor: str) -> None:
     together = [*(m for name, m in in_force.items() if name not in given), *(m for _, m in given.values())]
     check_one_home(together)
     check_one_feed(together)
+    check_one_book(together, {m.connection: world.settings.erp_address(m.connection) for m in together})
     with world.store.write("mappings.apply") as tx:
         versions = {name: reference.apply_mapping(tx, name, text, actor=actor) for name, (text, _) in given.items()}
     for name, version in versions.items():

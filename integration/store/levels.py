@@ -305,6 +305,12 @@ def storefront_only(
     return _some(tx, variant.c.sku, mine, limit)
 
 
+def told_since(tx: Transaction, connection: str, since: datetime) -> int:
+    """How many SKUs the ERP has told a figure of since."""
+    told = (level.c.connection == connection, level.c.figure_at >= since)
+    return tx.scalar(select(func.count(level.c.sku.distinct())).where(*told)) or 0
+
+
 def _some(tx: Transaction, sku: Any, where: tuple[Any, ...], limit: int) -> tuple[list[str], int]:
     count = tx.scalar(select(func.count(sku.distinct())).where(*where)) or 0
     rows = tx.execute(select(sku).where(*where).distinct().order_by(sku).limit(limit)) if count else None
@@ -318,6 +324,12 @@ def in_place(tx: Transaction, connection: str, place: str, skus: Collection[str]
         these = (level.c.connection == connection, level.c.place == place, level.c.sku.in_(some))
         found |= {row.sku: row for row in tx.execute(select(level).where(*these))}
     return found
+
+
+def all_in_place(tx: Transaction, connection: str, place: str) -> list[Row[Any]]:
+    """Every level of a place, by SKU."""
+    these = (level.c.connection == connection, level.c.place == place)
+    return list(tx.execute(select(level).where(*these).order_by(level.c.sku)).all())
 
 
 def add(tx: Transaction, connection: str, place: str, skus: Collection[str]) -> None:

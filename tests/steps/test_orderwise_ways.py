@@ -1,0 +1,230 @@
+"""What only an OrderWise does to orders, stock and dispatches: its one customer, placeholders, status texts, edited exports."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from erp_benches import SHIRT, SOCKS
+from erps.orderwise.bench import bench as orderwise
+from erps.orderwise.bench import paste_exports
+from stage import Stage, example
+from steps.looking import run_feed
+
+from integration import stock as stock_rules
+from integration import waterfall
+from integration.erp.orderwise.client import sql_of
+from integration.sandbox.catalogue import ERP_SKUS, UNKNOWN_SKUS
+from integration.sandbox.centra_orders import BasketLine
+from integration.sandbox.orderwise_catalogue import LEEDS
+from mappings import parse
+
+PRODUCTS = 42
+"""The id of our export definition in the example mapping."""
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage(erps=("orderwise",), stock=True)
+    yield made
+    made.store.close()
+
+
+def placed(stage: Stage, state: str = "proven", **terms: Any) -> str:
+    """An order that was swept until it stood there."""
+    number = stage.order(**({"lines": [BasketLine(SHIRT, 2), BasketLine(SOCKS, 3)]} | terms))
+    stage.hint(number)
+    for _ in range(15):
+        if stage.row(number).state == state:
+            return number
+        stage.sweep(every=300)
+    raise AssertionError(f"{stage.row(number).state}: {stage.row(number).reason}")
+
+
+def cases(stage: Stage) -> list[tuple[str, str]]:
+    """Open cases but for the two SKUs that no ERP has ever heard of."""
+    return [(case.type, case.cause) for case in stage.open_cases() if case.cause not in UNKNOWN_SKUS]
+
+
+def edited(stage: Stage, statement: str) -> None:
+    """Somebody changes OrderWise's books."""
+    with stage.orderwise._changing():
+        stage.orderwise._ledger.base.execute(statement)
+
+
+# -------------------------------------------------------------------------------------------------------------- orders
+
+
+@pytest.mark.scenario("ORD-28")
+def test_orders_of_all_countries_are_one_customers_and_each_keeps_its_own_taxes_address_and_sum() -> None:
+    bench = orderwise()
+    codes = set()
+    for market, country in ((1, "GB"), (2, "DE"), (3, "SE"), (5, "JP")):
+        order, _ = bench.posted(market_id=market, country=country)
+        reference = bench.erp.reference(order.number)
+        (document,) = bench.documents(reference)
+        wanted = bench.mapping.tax_name(country, order.lines[0].tax_percent)
+        assert {str(line["tax_code"]) for line in document["lines"]} == {wanted}
+        assert document["customer"] == bench.erp.profile.customer
+        assert document["addresses"]["delivery"]["country_code"] == country
+        assert bench.erp.bookings([reference])[reference][0].total == order.grand_total
+        codes.add(wanted)
+    assert len(codes) == 4
+    bench.stage.store.close()
+
+
+@pytest.mark.scenario("PRD-12")
+def test_a_placeholder_that_the_erp_booked_instead_is_found_before_anything_is_picked(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placeholder = stage.orderwise.add_product("MISC", "Miscellaneous")
+    orders = stage.orderwise._orders
+    take = orders.take
+
+    def book_another(*terms: Any) -> int:
+        id = take(*terms)
+        first = f"SELECT MIN(oli_id) FROM order_line_item WHERE oli_oh_id = {id}"
+        orders._ledger.base.execute(f"UPDATE order_line_item SET oli_vad_id = {placeholder} WHERE oli_id = ({first})")
+        return id
+
+    monkeypatch.setattr(orders, "take", book_another)
+    number = placed(stage, "dead")
+    (case,) = [case for case in stage.open_cases() if case.number == number]
+    assert case.type == "ORDER_ERP_RECALCULATED"
+    assert "MISC" in case.message
+    assert SHIRT in case.message
+
+
+# ------------------------------------------------------------------------------------------------------------ dispatches
+
+
+@pytest.mark.scenario("SHP-16")
+@pytest.mark.parametrize("status", ["Dispatched", "Completed"])
+def test_a_status_alone_ships_nothing(stage: Stage, status: str) -> None:
+    number = placed(stage)
+    stage.orderwise.set_status(f"centra-{number}", status)
+    stage.sweep(6, every=300)
+    assert stage.rows("shipment") == []
+    assert stage.centra.books()[0]["shipments"] == []
+
+
+@pytest.mark.scenario("SHP-16")
+def test_deliveries_without_lines_are_a_case_and_complete_nothing_until_the_lines_are_there(stage: Stage) -> None:
+    number = placed(stage)
+    stage.orderwise.ship(f"centra-{number}", {SHIRT: 2}, tracking=["T1"])
+    stage.orderwise.ship(f"centra-{number}", {SOCKS: 3}, tracking=["T2"])
+    edited(stage, "CREATE TABLE kept AS SELECT * FROM delivery_line_item")
+    edited(stage, "DELETE FROM delivery_line_item")
+    stage.sweep(4, every=300)
+    assert {type for type, _ in cases(stage)} == {"SHIPMENT_INCOMPLETE"}
+    assert stage.centra.books()[0]["shipments"] == []
+    edited(stage, "INSERT INTO delivery_line_item SELECT * FROM kept")
+    stage.sweep(15, every=300)
+    assert [row.state for row in stage.rows("shipment")] == ["proven", "proven"]
+    assert cases(stage) == []
+
+
+# ----------------------------------------------------------------------------------------------------------------- stock
+
+
+def level_of(stage: Stage, sku: str = SHIRT) -> int:
+    return int(stage.centra.book.stock.free(5, sku))
+
+
+def shown(stage: Stage) -> Stage:
+    """Catalogue and places are read, and every SKU was compared and is shown."""
+    run_feed(stage, "catalogue")
+    run_feed(stage, "places", "orderwise")
+    run_feed(stage, "movements", "orderwise")
+    night(stage)
+    assert cases(stage) == []
+    return stage
+
+
+def night(stage: Stage) -> None:
+    stage.clock.sleep(86_400)
+    run_feed(stage, "catalogue")
+    run_feed(stage, "movements", "orderwise")
+    run_feed(stage, "compare", "orderwise")
+    stage.work()
+    stage.sweep(3)
+    run_feed(stage, "stale", "orderwise")
+
+
+@pytest.mark.scenario("STK-24")
+@pytest.mark.parametrize("late_by", [4, 60, 600])
+def test_a_poll_that_is_late_looks_back_to_the_one_before_it(stage: Stage, late_by: int) -> None:
+    shown(stage)
+    stage.clock.sleep(60)
+    stage.orderwise.adjust(SHIRT, 17, LEEDS)  # just after a poll, longer ago than any window when the next one comes
+    stage.clock.sleep((15 + late_by) * 60)
+    run_feed(stage, "stale", "orderwise")
+    assert cases(stage) == [("STOCK_PUSH_STALE", "movements")]
+    run_feed(stage, "movements", "orderwise")
+    stage.sweep(3)
+    run_feed(stage, "stale", "orderwise")
+    assert (level_of(stage), cases(stage)) == (17, [])
+
+
+ON_HAND = (
+    example("orderwise")
+    .replace('figure = "available"', 'figure = "on hand"')
+    .replace("other_channels = true", "other_channels = false")
+    .replace("warehouses = [12] ", "zones = [12]\nwarehouses = [12] ")
+)
+
+
+@pytest.mark.scenario("STK-21")
+def test_another_figure_is_previewed_before_it_is_in_force_and_a_mass_change_is_held(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.apply(ON_HAND, "orderwise")
+    shown(stage)
+    before = level_of(stage)
+    many = [sku for sku in sorted(ERP_SKUS) if sku.startswith("LS")][:40]
+    for sku in many:  # the counter sold nearly all of it, which what is on hand does not say
+        edited(stage, f"UPDATE variant_stock_location SET vsl_free_stock_quantity = 3 WHERE vsl_vad_id = (SELECT vad_id FROM variant_detail WHERE vad_variant_code = '{sku}') AND vsl_sl_id = {LEEDS}")  # fmt: skip
+    wanted = parse(example("orderwise"), "orderwise.toml", version=99)
+    writes = int(stage.centra.requests["setStock"])
+    told = {
+        (change.place, change.sku): (change.shown, change.would) for change in waterfall.preview(stage.world, wanted)
+    }
+    assert {told["5", sku] for sku in many} == {(before, 3)}
+    assert int(stage.centra.requests["setStock"]) == writes
+    stage.apply(example("orderwise"), "orderwise")
+    run_feed(stage, "places", "orderwise")
+    stage.clock.sleep(900)  # what leapt in the night is forgotten
+    with stage.store.write() as tx:
+        keys = stock_rules.hint(tx, "orderwise", many)
+    for key in keys:
+        stage.world.ring("take", key)
+    stage.work()
+    assert cases(stage) == [("STOCK_MASS_CHANGE_BRAKE", "mass change")]
+    assert {level_of(stage, sku) for sku in many} == {before}
+
+
+@pytest.mark.scenario("PLT-17")
+def test_a_filter_that_halves_an_export_is_one_case_and_every_level_stays(stage: Stage) -> None:
+    shown(stage)
+    before = {sku: level_of(stage, sku) for sku in (SHIRT, SOCKS)}
+    written = int(stage.centra.requests["setStock"])
+    filtered = sql_of("products").replace("WHERE (v.vad_id > @after", "WHERE v.vad_id % 2 = 0 AND (v.vad_id > @after")
+    stage.orderwise.paste_export(PRODUCTS, filtered, "products")
+    night(stage)
+    assert cases(stage) == [("STOCK_MASS_CHANGE_BRAKE", "fewer SKUs")]
+    assert "was a filter added" in next(c.message for c in stage.open_cases() if c.cause == "fewer SKUs")
+    assert {sku: level_of(stage, sku) for sku in (SHIRT, SOCKS)} == before
+    assert int(stage.centra.requests["setStock"]) == written
+    paste_exports(stage)
+    night(stage)
+    assert cases(stage) == []
+
+
+def test_a_catalogue_that_is_rightly_smaller_is_taken_as_it_is_after_a_persons_word(stage: Stage) -> None:
+    shown(stage)
+    edited(stage, "UPDATE variant_setting SET vas_discontinued_product = 1 WHERE vas_vad_id % 2 = 0")
+    night(stage)
+    assert cases(stage) == [("STOCK_MASS_CHANGE_BRAKE", "fewer SKUs")]
+    waterfall.release(stage.world, "orderwise", actor="ann", reason="the old season has ended")
+    assert cases(stage) == []
+    night(stage)
+    assert {type for type, _ in cases(stage)} == {"STOCK_SKU_ORPHAN"}

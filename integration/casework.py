@@ -3,8 +3,9 @@
 `plan` says item by item what a replay would do; `replay` does exactly that, or refuses because the plan has aged.
 """
 
+import hashlib
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,11 @@ from integration.wiring import World
 
 PLAN_HOLDS = timedelta(minutes=10)
 """A plan older than this is refused: the person who made it no longer knows what it would do."""
+
+MOST_ALONE = 100
+"""So many cases one person may replay at once; for more a second person says the same."""
+SECOND_WITHIN = timedelta(hours=1)
+ASKED = "asked to replay"
 
 WAYS = (
     "corrected by hand in the ERP",
@@ -84,7 +90,8 @@ def replay(
     """Send the orders of these cases through the whole step again. Returns the keys of those that now go.
 
     What a plan would skip is skipped, so a second replay of one that is on its way moves nothing; `plan` says why. With a
-    token, it is exactly that plan or nothing. Raises `CaseworkError` when the plan is too old or no longer true.
+    token, it is exactly that plan or nothing. Raises `CaseworkError` when the plan is too old or no longer true, and when there
+    are more than `MOST_ALONE` of them and nobody else has asked for the same lately: the first one's word is on record then.
     """
     actor = _name(actor, "actor")
     why = f"replayed by {actor}" + (f": {reason}" if reason else "")
@@ -93,13 +100,30 @@ def replay(
         if plan_token is not None:
             _check_token(world, rows, tx.now, plan_token)
         going = [row for row in rows if _step(row, tx.now).does]
-        keys = ledger.wake(tx, [row.job_id for row in going], "operator", why)
-        for row in going:
+        alone = _is_alone(tx, [row.id for row in going], actor, reason)
+        keys = ledger.wake(tx, [row.job_id for row in going], "operator", why) if not alone else []
+        for row in going if not alone else ():
             exceptions.note(tx, row.id, actor, "replayed", reason)
             _audit(tx, actor, "replayed", row.id, reason)
+    if alone:
+        raise CaseworkError(
+            f"{len(going)} are more than the {MOST_ALONE} that one person may send again. That {actor} asked for it is on record: "
+            "it is done when a second person looks at the plan and asks for the same within the hour"
+        )
     for key in keys:
         world.ring("take", key)
     return keys
+
+
+def _is_alone(tx: Transaction, ids: Sequence[int], actor: str, reason: str) -> bool:
+    """Whether so many cases still need a second person; the first one's word is noted."""
+    if len(ids) <= MOST_ALONE:
+        return False
+    these = f"{len(ids)} exceptions {hashlib.sha256(repr(sorted(ids)).encode()).hexdigest()[:16]}"
+    if reference.who_did(tx, ASKED, these, tx.now - SECOND_WITHIN) - {actor}:
+        return False
+    reference.record_act(tx, actor, ASKED, these, reason)
+    return True
 
 
 def _cases(tx: Transaction, ids: Collection[int]) -> list[Any]:

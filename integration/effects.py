@@ -83,11 +83,18 @@ def _intend(
 
 
 def _standing(store: Store, job: Job, write: Write) -> str | None:
-    """The answer that stands already, or was found where an earlier call left us in doubt."""
+    """The answer that stands already, or was found where an earlier call left us in doubt.
+
+    What was refused may have been keyed by hand since, under the reference that its case names: where no key of theirs keeps
+    a second document out, it is looked for before it is sent again.
+    """
     with store.read() as tx:
         row = effects.of(tx, job.id, write.name)
         now = tx.now
-    if row is None or (row.answer is None and row.state not in effects.PENDING):
+    if row is None:
+        return None
+    refused = row.state == "refused" and write.effect_class is EffectClass.LOOK_UP
+    if row.answer is None and row.state not in effects.PENDING and not refused:
         return None
     if row.answer is not None:
         return str(row.answer)
@@ -100,6 +107,8 @@ def _standing(store: Store, job: Job, write: Write) -> str | None:
         )
     if found:
         return _answered(store, job, write, found[0])
+    if refused:
+        return None
     if write.effect_class is EffectClass.BLIND:
         message = f"the {write.name} was sent and never answered, and the other side offers no way to look it up"
         raise Rejected(in_doubt(job.key.kind), f"{write.name} in doubt", message)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, select
@@ -80,6 +80,12 @@ def record_act(tx: Transaction, actor: str, action: str, thing: str, reason: str
 
 def _sealed(row: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in row.items()}
+
+
+def who_did(tx: Transaction, action: str, thing: str, since: datetime) -> set[str]:
+    """The actors of this act on this thing since an instant."""
+    these = (audit.c.action == action, audit.c.object == thing, audit.c.at >= since)
+    return set(tx.execute(select(audit.c.actor).where(*these)).scalars())
 
 
 def audit_trail(tx: Transaction) -> list[Row[Any]]:

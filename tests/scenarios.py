@@ -7,7 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
+KNOWN = {
+    "ORD": "01 02 03 04 05 06 07 08 10 11 12 14 15 20 21 22 24 25 26 27 28",
+    "MON": "01 02 03 05 06 07 08 09 12 13 14 16 18 19 20 22",
+    "STK": "01 02 04 07 08 09 10 12 13 16 17 18 19 20 21 22 23 24 25",
+    "SHP": "01 03 04 05 06 08 10 11 12 14 15 16 17",
+    "CRN": "02 03 04 06 08 09 10 11 12 13 14 15 16 17",
+    "RET": "01 03 04 06 08 11 13 14",
+    "PRD": "01 03 04 05 06 07 08 09 11 12",
+    "MAP": "01 02 03 05 06",
+    "TIM": "01 02 03 05 06",
+    "PLT": "01 03 05 06 07 11 12 13 15 16 17 18 19 20",
+    "OPS": "01 02 03 04 05 07 08 09",
+    "SEC": "02 03",
+}
+"""Every scenario there is, by its group: the table has a row for each."""
 ROW = re.compile(r"^\| ([A-Z]{3}-\d\d) \| (.+?) \| (.*?) ?\|$", re.MULTILINE)
+
+
+def known() -> set[str]:
+    """The ids of all scenarios."""
+    return {f"{group}-{number}" for group, numbers in KNOWN.items() for number in numbers.split()}
 
 
 def told() -> dict[str, tuple[str, str]]:

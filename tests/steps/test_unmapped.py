@@ -1,5 +1,7 @@
 """What our tables or the ERP's do not know parks the orders it concerns, and no others; the cause gone, they go on."""
 
+from dataclasses import replace
+
 import pytest
 from stage import ADDRESS, Stage
 from steps.looking import (
@@ -13,7 +15,8 @@ from steps.looking import (
     without_market,
 )
 
-from integration.sandbox.catalogue import UNKNOWN_SKUS
+from integration.sandbox import centra_money
+from integration.sandbox.catalogue import UNKNOWN_SKUS, VOUCHERS
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
 from integration.store import exceptions
 
@@ -61,6 +64,27 @@ def test_an_unmapped_market_parks_alone_on_one_card_and_is_released_in_order_by_
     released = [f"centra-{number}" for number in swedes]
     assert [identifier for identifier in made if identifier in released] == released
     assert stage.open_cases() == []
+
+
+@pytest.mark.scenario("MAP-05")
+def test_a_code_that_marketing_made_up_goes_by_its_type_and_a_type_nobody_mapped_is_one_card(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code, type in (("FLASH-FRIDAY", "FIXED_AMOUNT"), ("FLASH-SUNDAY", "FLASH")):
+        monkeypatch.setitem(VOUCHERS, code, replace(VOUCHERS["FIVEOFF"], code=code, type=type))
+    monkeypatch.setattr(centra_money, "GOODS_VOUCHERS", (*centra_money.GOODS_VOUCHERS, "FLASH"))
+    by_type = stage.order(vouchers=[VoucherUse("FLASH-FRIDAY")])
+    unmapped = [stage.order(vouchers=[VoucherUse("FLASH-SUNDAY")]) for _ in range(3)]
+    stage.hint(by_type, *unmapped)
+    stage.work()
+    stage.sweep(2)
+    assert_proven(stage, by_type)
+    with stage.store.read() as tx:
+        (card,) = exceptions.by_cause(tx)
+    assert (card.type, card.cause, card.members) == ("ORDER_DISCOUNT_UNMAPPED", "fulfil.toml:[vouchers] FLASH", 3)
+    stage.apply(TEXT.replace("[vouchers] ", '[vouchers]\nFLASH = "goods"', 1))
+    stage.sweep(3)
+    assert_proven(stage, *unmapped)
 
 
 def test_a_market_that_stays_unmapped_is_not_asked_about_again_and_again(stage: Stage) -> None:

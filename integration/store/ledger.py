@@ -30,7 +30,8 @@ from sqlalchemy import (
 from integration.domain.order import Key
 from integration.errors import LeaseLost
 from integration.store import Store, Transaction
-from integration.store.tables import OPEN_ROWS, Instant, arrival, attempt, job
+from integration.store.columns import Instant
+from integration.store.tables import OPEN_ROWS, arrival, attempt, job
 
 FINAL = ("observed", "proven", "cancelled", "closed")
 """States in which nothing is left to do until a new hint; `closed` was closed by a person and stays so."""

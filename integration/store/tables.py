@@ -3,16 +3,11 @@
 Personal data stands only in `document.sealed`, encrypted under the data key in `vault_key`.
 """
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -21,51 +16,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
+from integration.store.columns import NAMES, Id, Instant, id_column, job_column
 
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime on every database; naive ones are refused."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime has no place in the store")
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-_Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _id() -> Column[Any]:
-    return Column("id", _Id, primary_key=True)
-
-
-def _job() -> Column[Any]:
-    return Column("job_id", _Id, ForeignKey("job.id"), nullable=False)
-
+metadata = MetaData(naming_convention=NAMES)
 
 STATES = (
     *("seen", "held", "observed", "ready", "created", "captured", "posted", "opened", "received", "proven"),
@@ -84,7 +41,7 @@ _OPEN = text(OPEN_ROWS.replace("job.", ""))
 job = Table(
     "job",
     metadata,
-    _id(),
+    id_column(),
     Column("instance", String(64), nullable=False, comment="the Centra instance"),
     Column("kind", String(32), nullable=False),
     Column("number", String(128), nullable=False, comment="of the document; of a product, its SKU"),
@@ -139,7 +96,7 @@ job = Table(
 arrival = Table(
     "arrival",
     metadata,
-    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("job_id", Id, ForeignKey("job.id"), primary_key=True),
     Column("source", String(16), primary_key=True, comment="webhook, event, poll, reread, operator, back-check"),
     Column("count", Integer, nullable=False),
     Column("first_at", Instant, nullable=False),
@@ -149,8 +106,8 @@ arrival = Table(
 attempt = Table(
     "attempt",
     metadata,
-    _id(),
-    _job(),
+    id_column(),
+    job_column(),
     Column("link", String(32), nullable=False),
     Column("task_id", String(64), nullable=False, comment="of the Celery task; a dead letter is known by it"),
     Column("owner", String(128), nullable=False),
@@ -167,8 +124,8 @@ attempt = Table(
 effect = Table(
     "effect",
     metadata,
-    _id(),
-    _job(),
+    id_column(),
+    job_column(),
     Column("name", String(64), nullable=False, comment="sales order, cancellation"),
     Column("class", String(1), nullable=False, comment="A unique key, B draft then confirm, C look-up, D blind"),
     Column("reference", String(128), nullable=False, comment="our own reference at the remote"),
@@ -185,7 +142,7 @@ effect = Table(
 offer = Table(
     "offer",
     metadata,
-    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("job_id", Id, ForeignKey("job.id"), primary_key=True),
     Column("channel", String(64), nullable=False, comment="from where the other side fetches it"),
     Column("offered_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False, comment="by then it is to be acknowledged"),
@@ -197,8 +154,8 @@ offer = Table(
 proof = Table(
     "proof",
     metadata,
-    _id(),
-    _job(),
+    id_column(),
+    job_column(),
     Column("at", Instant, nullable=False),
     Column("equal", Boolean, nullable=False),
     Column("document", Text, nullable=False, comment="JSON of the comparison"),
@@ -209,7 +166,7 @@ proof = Table(
 vault_key = Table(
     "vault_key",
     metadata,
-    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("job_id", Id, ForeignKey("job.id"), primary_key=True),
     Column("master", String(32), nullable=False, comment="which master key wraps this one"),
     Column("wrapped", LargeBinary, comment="null once erased: everything sealed with it is gone"),
     Column("erased_at", Instant),
@@ -218,8 +175,8 @@ vault_key = Table(
 document = Table(
     "document",
     metadata,
-    _id(),
-    _job(),
+    id_column(),
+    job_column(),
     Column("kind", String(32), nullable=False, comment="order, evidence"),
     Column("sealed", LargeBinary, nullable=False),
     Column("at", Instant, nullable=False),
@@ -229,14 +186,14 @@ document = Table(
 exception = Table(
     "exception",
     metadata,
-    _id(),
+    id_column(),
     Column("type", String(64), nullable=False),
     Column("cause", String(255), nullable=False),
     Column("instance", String(64), nullable=False, server_default=""),
     Column("connection", String(64), nullable=False, server_default=""),
-    Column("job_id", _Id, ForeignKey("job.id")),
+    Column("job_id", Id, ForeignKey("job.id")),
     Column("message", Text, nullable=False),
-    Column("document_id", _Id, ForeignKey("document.id", ondelete="SET NULL"), comment="what the ERP said, sealed"),
+    Column("document_id", Id, ForeignKey("document.id", ondelete="SET NULL"), comment="what the ERP said, sealed"),
     Column("owner", String(64), nullable=False),
     Column("assignee", String(64), nullable=False, server_default=""),
     Column("state", String(16), nullable=False, comment="open, acknowledged, resolved"),
@@ -270,8 +227,8 @@ exception = Table(
 history = Table(
     "history",
     metadata,
-    _id(),
-    Column("exception_id", _Id, ForeignKey("exception.id"), nullable=False),
+    id_column(),
+    Column("exception_id", Id, ForeignKey("exception.id"), nullable=False),
     Column("at", Instant, nullable=False),
     Column("actor", String(64), nullable=False),
     Column("verb", String(32), nullable=False),
@@ -282,13 +239,13 @@ history = Table(
 letter = Table(
     "letter",
     metadata,
-    _id(),
+    id_column(),
     Column("task_id", String(64), nullable=False),
     Column("deaths", Integer, nullable=False),
     Column("lane", String(16), nullable=False),
     Column("task", String(128), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("exception_id", _Id, ForeignKey("exception.id"), comment="null: its attempt was already recorded"),
+    Column("exception_id", Id, ForeignKey("exception.id"), comment="null: its attempt was already recorded"),
     UniqueConstraint("task_id", "deaths"),
 )
 
@@ -342,7 +299,7 @@ breaker = Table(
 unit = Table(
     "unit",
     metadata,
-    Column("job_id", _Id, ForeignKey("job.id"), primary_key=True),
+    Column("job_id", Id, ForeignKey("job.id"), primary_key=True),
     Column("sku", String(128), primary_key=True, comment="a component where the line was a bundle"),
     Column("quantity", Integer, nullable=False, comment="pieces ordered, dispatched or returned"),
     Index("ix_unit_sku", "sku"),
@@ -463,7 +420,7 @@ item = Table(
 mapping = Table(
     "mapping",
     metadata,
-    _id(),
+    id_column(),
     Column("connection", String(64), nullable=False),
     Column("version", Integer, nullable=False),
     Column("text", Text, nullable=False),
@@ -476,7 +433,7 @@ mapping = Table(
 audit = Table(
     "audit",
     metadata,
-    _id(),
+    id_column(),
     Column("at", Instant, nullable=False),
     Column("actor", String(64), nullable=False),
     Column("action", String(64), nullable=False),

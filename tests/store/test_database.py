@@ -68,7 +68,7 @@ def test_sqlite_is_set_to_survive_a_power_cut(tmp_path: Path) -> None:
 def test_a_naive_instant_has_no_place_in_the_store(empty: Store) -> None:
     from datetime import datetime
 
-    from integration.store.tables import Instant
+    from integration.store.columns import Instant
 
     with pytest.raises(ValueError, match="naive"):
         Instant().process_bind_param(datetime(2026, 1, 1), empty.engine.dialect)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from integration.store.columns import Instant
 from integration.store.guards import GUARDS
-from integration.store.tables import Instant
 
 revision = "0001"
 down_revision = None

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integration.domain.order import Key
-from integration.store import Transaction, documents, exceptions, ledger, reference, views
+from integration.store import Transaction, documents, exceptions, ledger, lives, reference, views
 from integration.wiring import World
 
 PLAN_HOLDS = timedelta(minutes=10)
@@ -146,7 +146,7 @@ def _obstacle(row: Any, now: datetime) -> str:
         return "already resolved"
     if row.job_id is None:
         return "it concerns no order, so there is nothing to replay"
-    if row.job_state in ledger.FINAL:
+    if row.job_state in lives.FINAL:
         return f"its {row.kind} is {row.job_state}: nothing is left to do"
     if row.until is not None and row.until > now:
         return f"being worked on now, until {row.until:%H:%M:%S} UTC at the latest"
@@ -236,7 +236,7 @@ def resolve(world: World, exception_id: int, how: str, reason: str, actor: str) 
             raise CaseworkError(f"{row.kind} {row.number} is being worked on at this moment: try again in a minute")
         views.resolve_case(tx, exception_id, how=how, actor=actor, text=reason)
         _audit(tx, actor, "resolved", exception_id, f"{how}: {reason}")
-    if row.job_id is None or row.job_state in ledger.FINAL:
+    if row.job_id is None or row.job_state in lives.FINAL:
         return f"exception {exception_id} is resolved"
     return f"exception {exception_id} is resolved and {row.kind} {row.number} is closed: nothing more is sent for it"
 

@@ -18,7 +18,7 @@ from integration.domain.order import Key
 from integration.domain.pricing import TENDER
 from integration.errors import NotReady
 from integration.ports import ERP, Booking, Storefront, Taking
-from integration.store import Transaction, exceptions, ledger, schedule, tallies
+from integration.store import Transaction, exceptions, ledger, lives, schedule, tallies
 from integration.store.ledger import Job
 from integration.store.tallies import Entry
 from integration.wiring import World
@@ -259,7 +259,7 @@ def _explain(tx: Transaction, row: Any, mapping: Mapping, instance: str) -> str:
         why, reason = ("timing", "a shipment is on its way") if moving else ("unexplained", "pieces differ")
     elif standing.state == "held":
         why, reason = "waiting", standing.reason
-    elif standing.state in ledger.OPEN:
+    elif standing.state in lives.OPEN:
         why, reason = "timing", f"{standing.state}: {standing.reason}"
     else:
         ledger.mark_in(tx, [key], "night")

@@ -9,7 +9,7 @@ from integration.budget import LANES
 from integration.domain.money import Money
 from integration.release import SETTLING
 from integration.store import Transaction, pace, reference, schedule
-from integration.store.ledger import FINAL
+from integration.store.lives import FINAL
 from integration.wiring import World
 
 WINDOW = timedelta(minutes=10)

@@ -13,7 +13,8 @@ from integration.domain.product import ARCHIVED, EAN, HELD, ON_SALE, Item, folde
 from integration.errors import NotReady, Rejected
 from integration.ports import HOLD, NEW_ITEM, RELEASE
 from integration.store import Transaction, effects, exceptions, listings
-from integration.store.ledger import FINAL, Job
+from integration.store.ledger import Job
+from integration.store.lives import FINAL
 from integration.wiring import World
 from mappings import Mapping as Mapped
 

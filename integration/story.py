@@ -14,7 +14,7 @@ from integration.domain.money import Money
 from integration.domain.order import Key
 from integration.inquiry import ask_centra, ask_erp
 from integration.lifecycles import checked, terms
-from integration.store import Transaction, aftersales, exceptions, ledger, proofs, spending, views
+from integration.store import Transaction, aftersales, exceptions, ledger, lives, proofs, spending, views
 from integration.store.effects import PENDING
 from integration.wiring import World
 from integration.wording import MILESTONES, OF_SKU, called, noun, stands
@@ -245,7 +245,7 @@ def _next(tx: Transaction, row: Any, cases: Collection[Any], world: World) -> st
     if row.until is not None and row.until > tx.now:
         return "Lockstep: it is being worked on now"
     if row.dirty_seq == row.clean_seq:
-        if row.state in ledger.FINAL:
+        if row.state in lives.FINAL:
             return "nobody: it is finished" if row.state != "observed" else "nobody: it is only watched"
         if row.state == "opened":
             return "the warehouse: it is awaited there, and its receipt or inspection is read as soon as it is booked"

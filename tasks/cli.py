@@ -248,7 +248,7 @@ def _placed(world: "World", instance: str, since: datetime, until: datetime) -> 
 def erase(number: str, instance: str, reason: str, actor: str, yes: bool) -> None:
     """Erase a person's data of one order and of all that belongs to it: the keys go; ledger, proofs, audit still verify."""
     from integration.domain.order import Key
-    from integration.store import aftersales, documents, ledger, reference
+    from integration.store import aftersales, documents, ledger, lives, reference
 
     world = open_world()
     key = Key(instance, "order", number)
@@ -258,7 +258,7 @@ def erase(number: str, instance: str, reason: str, actor: str, yes: bool) -> Non
         raise Failed(f"no order {number} of {instance} is in the ledger")
     if not reason.strip():
         raise Failed("a reason is needed: an erasure is answered for")
-    if row.state not in ledger.FINAL and not yes:
+    if row.state not in lives.FINAL and not yes:
         click.confirm(
             f"This order is not finished ({row.state}) and cannot be posted once erased. Erase it?", abort=True
         )

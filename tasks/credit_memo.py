@@ -9,7 +9,7 @@ refund credits nothing; a refund without a return moves no stock. Taking and pro
 
 from integration import credit
 from integration.domain.order import Key
-from integration.store import ledger
+from integration.store import lives
 from integration.store.ledger import Job
 from integration.wiring import World
 from tasks.step import Page, step
@@ -21,7 +21,7 @@ PROVE_PAGE = 50
 
 def unread(key: Key, world: World) -> bool:
     """Most knocks come after somebody's page has taken the row."""
-    return ledger.is_due(world.store, "take", key)
+    return lives.is_due(world.store, "take", key)
 
 
 @step("finance", kind="refund", page=TAKE_PAGE, worth_it=unread)

@@ -23,7 +23,7 @@ from integration.budget import LANES
 from integration.domain.order import Key
 from integration.errors import Unavailable
 from integration.settings import read_settings
-from integration.store import Transaction, exceptions, ledger, letters, schedule
+from integration.store import Transaction, exceptions, ledger, letters, lives, schedule
 from integration.wiring import World
 from tasks.celery import app, world
 from tasks.supervisor import told_to_stop
@@ -98,7 +98,7 @@ def record(world: World, letter: Letter) -> None:
 
 def _open(tx: Transaction, world: World, letter: Letter) -> int | None:
     row = ledger.find(tx, letter.key) if letter.key else None
-    if row is not None and (row.state in ledger.FINAL or exceptions.is_open(tx, row.id)):
+    if row is not None and (row.state in lives.FINAL or exceptions.is_open(tx, row.id)):
         return None
     where = f"order {row.number}" if row is not None else f"task {letter.task_id}"
     case = world.case(

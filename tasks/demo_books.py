@@ -15,7 +15,7 @@ from integration.sandbox.catalogue import (
     WAREHOUSE_OF_MARKET,
 )
 from integration.store import Store, counts
-from integration.store.ledger import LIVES
+from integration.store.lives import LIVES
 from tasks.books import Books, Ground, Row, Rows
 from tasks.books_orderwise import in_shared_rows
 from tasks.stack import Stack

@@ -9,7 +9,7 @@ from typing import Any
 from integration.domain.money import Money
 from integration.sandbox.catalogue import UNMAPPED_MARKET
 from integration.store import Store, counts
-from integration.store.ledger import LIVES
+from integration.store.lives import LIVES
 from mappings import playbook
 from tasks.books import ORDER_PREFIX, Books, Row, is_live
 from tasks.demo_books import books_beside, markets_of

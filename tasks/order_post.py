@@ -9,7 +9,7 @@ Taking and proving are set-based: whoever comes first reads one page for everybo
 
 from integration import items, orders
 from integration.domain.order import Key
-from integration.store import ledger
+from integration.store import lives
 from integration.store.ledger import Job
 from integration.wiring import World
 from tasks.step import Page, step
@@ -22,7 +22,7 @@ PROVE_PAGE = 100
 
 def unread(key: Key, world: World) -> bool:
     """Most knocks come after somebody's page has taken the row."""
-    return ledger.is_due(world.store, "take", key)
+    return lives.is_due(world.store, "take", key)
 
 
 @step("orders", page=TAKE_PAGE, worth_it=unread)
@@ -52,7 +52,7 @@ def post_order(job: Job, world: World) -> None:
 def gathered(key: Key, world: World) -> bool:
     """Wait for company while others of the connection are still being posted: one page proves many."""
     settings = world.settings
-    return ledger.gathered(world.store, key, page=PROVE_PAGE, patience=settings.prove_patience)
+    return lives.gathered(world.store, key, page=PROVE_PAGE, patience=settings.prove_patience)
 
 
 @step("orders", page=PROVE_PAGE, worth_it=gathered)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from integration import archive, masters
 from integration import products as launch
 from integration.domain.order import Key
-from integration.store import aftersales, ledger
+from integration.store import aftersales, ledger, lives
 from integration.store.ledger import Job
 from integration.wiring import World
 from tasks.feed import feed
@@ -37,7 +37,7 @@ def with_products(world: World) -> list[str]:
 
 def unread(key: Key, world: World) -> bool:
     """Most knocks come after somebody's page has taken the row."""
-    return ledger.is_due(world.store, "take", key)
+    return lives.is_due(world.store, "take", key)
 
 
 @step("stock", kind="product", page=TAKE_PAGE, worth_it=unread)

@@ -10,7 +10,7 @@ The goods alone: a refund is a document of its own (credit_memo), and either may
 
 from integration import returns
 from integration.domain.order import Key
-from integration.store import ledger
+from integration.store import lives
 from integration.store.ledger import Job
 from integration.wiring import World
 from tasks.step import Page, step
@@ -21,7 +21,7 @@ TAKE_PAGE = 50
 
 def unread(key: Key, world: World) -> bool:
     """Most knocks come after somebody's page has taken the row."""
-    return ledger.is_due(world.store, "take", key)
+    return lives.is_due(world.store, "take", key)
 
 
 @step("returns", kind="return", page=TAKE_PAGE, worth_it=unread)

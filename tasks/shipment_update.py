@@ -8,7 +8,7 @@ Taking and proving are set-based. The writes in the middle are one shipment each
 
 from integration import captures, shipments
 from integration.domain.order import Key
-from integration.store import ledger
+from integration.store import lives
 from integration.store.ledger import Job
 from integration.wiring import World
 from tasks.step import Page, step
@@ -19,7 +19,7 @@ PAGE = 50
 
 def unread(key: Key, world: World) -> bool:
     """Most knocks come after somebody's page has taken the row."""
-    return ledger.is_due(world.store, "take", key)
+    return lives.is_due(world.store, "take", key)
 
 
 @step("shipments", kind="shipment", page=PAGE, worth_it=unread)
@@ -51,7 +51,7 @@ def complete_shipment(job: Job, world: World) -> None:
 
 def gathered(key: Key, world: World) -> bool:
     """Wait for company while others of the connection are still on their way: one page proves many."""
-    return ledger.gathered(world.store, key, page=PAGE, patience=world.settings.prove_patience)
+    return lives.gathered(world.store, key, page=PAGE, patience=world.settings.prove_patience)
 
 
 @step("shipments", kind="shipment", page=PAGE, worth_it=gathered)

@@ -23,7 +23,7 @@ from integration.budget import OUTAGE_TYPES
 from integration.domain.order import Key
 from integration.effects import in_doubt
 from integration.errors import LeaseLost, LockstepError, NotReady, Rejected, Unavailable, Unknown
-from integration.store import StoreDown, documents, exceptions, ledger, spending
+from integration.store import StoreDown, documents, exceptions, ledger, lives, spending
 from integration.store.ledger import Job, Outcome
 from integration.wiring import World
 from tasks.celery import app, world
@@ -127,7 +127,7 @@ def step(
 
 
 def _is_due(name: str, key: Key, world: World) -> bool:
-    return ledger.is_due(world.store, name, key)
+    return lives.is_due(world.store, name, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _knock_again(link: Link, key: Key, world: World, retries: int) -> Verdict:
     if link.kind != "order" or link.name not in FIRST_LINKS or retries >= MOST_RETRIES:
         return Verdict()
     for _ in range(LOOKS):
-        if not ledger.is_held(world.store, key):
+        if not lives.is_held(world.store, key):
             return Verdict()
         world.clock.sleep(A_MOMENT)
     return Verdict(retry_in=SOON)
@@ -184,7 +184,7 @@ def _knock_again(link: Link, key: Key, world: World, retries: int) -> Verdict:
 
 def _go_on(link: Link, key: Key, world: World) -> None:
     """A full page may have left some behind, whose own knocks have passed."""
-    left = ledger.another(world.store, link.name, key)
+    left = lives.another(world.store, link.name, key)
     if left is not None:
         world.ring(link.name, left)
 

@@ -9,7 +9,7 @@ import structlog
 
 from integration.budget import LANES
 from integration.errors import Unavailable
-from integration.store import ledger, schedule
+from integration.store import lives, schedule
 from integration.wiring import World
 from tasks import feed
 from tasks.supervisor import told_to_stop
@@ -26,7 +26,7 @@ def tick(world: World) -> int:
     """One sweep. Returns how many keys were rung."""
     rung = 0
     for lane in LANES:
-        for key, link in ledger.due(world.store, lane=lane, limit=IN_FLIGHT, rung_before=UNHEARD_AFTER):
+        for key, link in lives.due(world.store, lane=lane, limit=IN_FLIGHT, rung_before=UNHEARD_AFTER):
             world.ring(link, key)
             rung += 1
     return rung + feed.ring_due(world)

@@ -8,7 +8,7 @@ from sqlalchemy import Row, and_, exists, or_, select, update
 
 from integration.domain.order import Key
 from integration.store import Transaction, exceptions
-from integration.store.ledger import FINAL
+from integration.store.lives import FINAL
 from integration.store.tables import exception, job
 
 _HAS_CASE = exists().where(exception.c.job_id == job.c.id, exception.c.state != "resolved")

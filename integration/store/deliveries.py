@@ -10,7 +10,8 @@ from integration.domain.order import Key
 from integration.ports import CAPTURE, SHIPMENT
 from integration.store import Transaction
 from integration.store.effects import PENDING
-from integration.store.ledger import FINAL, LANE_OF, OPEN, Job
+from integration.store.ledger import Job
+from integration.store.lives import FINAL, LANE_OF, OPEN
 from integration.store.tables import effect, exception, job
 
 CAPTURE_PENDING = "capture pending"

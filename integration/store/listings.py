@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, delete, func, or_, select, update
 from integration.domain.order import Key
 from integration.domain.product import ARCHIVED, Item, folded
 from integration.store import Transaction
-from integration.store.ledger import FINAL
+from integration.store.lives import FINAL
 from integration.store.tables import exception, job, listing, unit
 
 SOME = 500

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, and_, func, or_, select
 
 from integration.store import Transaction
-from integration.store.ledger import LANE_OF
+from integration.store.lives import LANE_OF
 from integration.store.tables import attempt, job, level
 
 LAST_LINKS = {

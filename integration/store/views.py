@@ -8,7 +8,7 @@ from sqlalchemy import Row, and_, case, exists, func, or_, select, text, update
 
 from integration.store import Transaction, exceptions
 from integration.store.effects import PENDING
-from integration.store.ledger import DUE, FINAL
+from integration.store.lives import DUE, FINAL
 from integration.store.tables import arrival, attempt, effect, exception, job, mapping, vault_key
 
 MANY = 500

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from tornado.web import HTTPError
 
 from integration.store import views
-from integration.store.ledger import LANE_OF
+from integration.store.lives import LANE_OF
 from integration.story import Story, UnknownOrder, tell
 from integration.wiring import World
 from integration.wording import OF_SKU, called, noun

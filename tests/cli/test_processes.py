@@ -10,7 +10,7 @@ import pytest
 from stage import Stage
 
 from integration import casework
-from integration.store import ledger
+from integration.store import lives
 
 LOCKSTEP = [sys.executable, "-c", "from tasks.cli import main; main()"]
 
@@ -70,4 +70,4 @@ def test_a_replay_with_the_broker_away_is_recorded_and_says_nothing_on_stdout_bu
     assert result.stdout == "1 order goes through the whole step again.\n"
     assert stage.row(morning.unknown_sku).state == "seen"
     assert casework.plan(stage.world, ids=[case]).steps[0].skips == "already on its way"
-    assert ledger.due(stage.store, lane="orders", limit=10, rung_before=stage.settings.lease)
+    assert lives.due(stage.store, lane="orders", limit=10, rung_before=stage.settings.lease)

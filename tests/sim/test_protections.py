@@ -25,7 +25,7 @@ from integration.ports import Draft, EffectClass, Event, Standing, Write
 from integration.sandbox.centra_events import Events
 from integration.sandbox.centra_webhooks import Webhooks
 from integration.sandbox.fulfil_orders import Orders
-from integration.store import Store, Transaction, effects, ledger
+from integration.store import Store, Transaction, effects, ledger, lives
 from integration.store.ledger import Job, Outcome
 from integration.wiring import World
 from tasks import sweep
@@ -117,7 +117,7 @@ class Off:
         """A row that somebody works on is as good as a free one."""
 
         def due(link: str, kind: str) -> object:
-            return and_(ledger.job.c.kind == kind, ledger.LIVES[kind][link], ledger._RESTED)
+            return and_(ledger.job.c.kind == kind, lives.LIVES[kind][link], ledger._RESTED)
 
         self.patch.setattr(ledger, "_due", due)
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from store.conftest import LEASE, claim, key, let_leases_end, row, settle
 
 from integration.errors import LeaseLost
-from integration.store import Store, effects, ledger
+from integration.store import Store, effects, ledger, lives
 from integration.store.ledger import Outcome
 from integration.store.tables import arrival, attempt, job
 
@@ -46,7 +46,7 @@ def test_a_hint_that_comes_during_work_is_not_lost(store: Store) -> None:
     mark(store, 1)
     settle(store, held, state="proven")
     assert row(store).dirty_seq > row(store).clean_seq
-    assert ledger.due(store, lane="orders", limit=9, rung_before=timedelta(0)) == [(key(1), "take")]
+    assert lives.due(store, lane="orders", limit=9, rung_before=timedelta(0)) == [(key(1), "take")]
 
 
 def test_a_hint_that_comes_while_a_row_is_put_to_rest_ends_its_rest(store: Store) -> None:
@@ -55,7 +55,7 @@ def test_a_hint_that_comes_while_a_row_is_put_to_rest_ends_its_rest(store: Store
         if held.key == key(1):
             mark(store, 1)
         settle(store, held, state="held", not_before=store.now() + LEASE)
-    assert ledger.due(store, lane="orders", limit=9, rung_before=timedelta(0)) == [(key(1), "take")]
+    assert lives.due(store, lane="orders", limit=9, rung_before=timedelta(0)) == [(key(1), "take")]
 
 
 def test_a_thousand_hints_are_one_row_and_one_fetch(store: Store) -> None:
@@ -184,32 +184,32 @@ def test_a_hint_wakes_a_held_row_at_once_but_not_a_failing_one(store: Store) -> 
         tx.execute(update(job).values(not_before=tx.now + LEASE))
         tx.execute(update(job).where(job.c.number == "1").values(state="held"))
     mark(store, 1, 2)
-    assert [k.number for k, _ in ledger.due(store, lane="orders", limit=9, rung_before=timedelta(0))] == ["1"]
+    assert [k.number for k, _ in lives.due(store, lane="orders", limit=9, rung_before=timedelta(0))] == ["1"]
 
 
 def test_at_most_the_cap_is_in_flight_and_what_was_rung_is_not_rung_again_at_once(store: Store) -> None:
     mark(store, *range(1, 11))
     patience = timedelta(seconds=20)
-    first = ledger.due(store, lane="orders", limit=4, rung_before=patience)
+    first = lives.due(store, lane="orders", limit=4, rung_before=patience)
     assert [int(k.number) for k, _ in first] == [1, 2, 3, 4]
-    assert ledger.due(store, lane="orders", limit=4, rung_before=patience) == []
+    assert lives.due(store, lane="orders", limit=4, rung_before=patience) == []
     (held,) = claim(store, 1)
     settle(store, held, state="proven")
-    assert [k.number for k, _ in ledger.due(store, lane="orders", limit=4, rung_before=patience)] == ["5"]
-    assert ledger.due(store, lane="stock", limit=4, rung_before=patience) == []
+    assert [k.number for k, _ in lives.due(store, lane="orders", limit=4, rung_before=patience)] == ["5"]
+    assert lives.due(store, lane="stock", limit=4, rung_before=patience) == []
 
 
 def test_what_was_rung_and_not_heard_is_rung_again(store: Store) -> None:
     mark(store, 1, rung=True)
-    assert ledger.due(store, lane="orders", limit=4, rung_before=timedelta(seconds=20)) == []
+    assert lives.due(store, lane="orders", limit=4, rung_before=timedelta(seconds=20)) == []
     with store.write() as tx:
         tx.execute(update(job).values(rung_at=tx.now - timedelta(seconds=21)))
-    assert len(ledger.due(store, lane="orders", limit=4, rung_before=timedelta(seconds=20))) == 1
+    assert len(lives.due(store, lane="orders", limit=4, rung_before=timedelta(seconds=20))) == 1
 
 
 def test_two_sweepers_at_once_ring_a_row_once(store: Store) -> None:
     mark(store, *range(1, 21))
-    found = at_once(4, lambda n: ledger.due(store, lane="orders", limit=50, rung_before=timedelta(seconds=20)))
+    found = at_once(4, lambda n: lives.due(store, lane="orders", limit=50, rung_before=timedelta(seconds=20)))
     numbers = [k.number for page in found for k, _ in page]
     assert sorted(numbers, key=int) == [str(n) for n in range(1, 21)]
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select, text
 
 from integration.domain.order import Key
-from integration.store import Store, ledger
+from integration.store import Store, ledger, lives
 from integration.store.tables import OPEN_ROWS, STATES, job
 from integration.wiring import SystemClock
 
@@ -27,8 +27,8 @@ def store(database_url: str) -> Iterator[Store]:
 def _every_row(store: Store) -> None:
     """One row of each kind in each state, read and unread."""
     with store.write() as tx:
-        for kind, state, dirty in product(ledger.LIVES, STATES, (0, 1)):
-            row = {"instance": "brand", "kind": kind, "number": f"{state}-{dirty}", "lane": ledger.LANE_OF[kind]}
+        for kind, state, dirty in product(lives.LIVES, STATES, (0, 1)):
+            row = {"instance": "brand", "kind": kind, "number": f"{state}-{dirty}", "lane": lives.LANE_OF[kind]}
             seen = {"state": state, "dirty_seq": dirty, "clean_seq": 0, "first_seen_at": tx.now, "changed_at": tx.now}
             tx.execute(job.insert().values(row | seen | {"connection": "fulfil"}))
 
@@ -36,7 +36,7 @@ def _every_row(store: Store) -> None:
 def test_whatever_a_link_may_claim_is_an_open_row(store: Store) -> None:
     _every_row(store)
     with store.read() as tx:
-        claimable = set(tx.execute(select(job.c.id).where(ledger.DUE)).scalars())
+        claimable = set(tx.execute(select(job.c.id).where(lives.DUE)).scalars())
         open_rows = set(tx.execute(select(job.c.id).where(text(OPEN_ROWS))).scalars())
     assert claimable
     assert claimable <= open_rows
@@ -55,12 +55,12 @@ def test_looking_for_work_uses_the_index_of_open_rows(tmp_path: Path) -> None:
             plans.extend(row[3] for row in own.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
 
     event.listen(store.engine, "before_cursor_execute", explain)
-    for lane in set(ledger.LANE_OF.values()):
-        ledger.due(store, lane=lane, limit=5, rung_before=LEASE)
+    for lane in set(lives.LANE_OF.values()):
+        lives.due(store, lane=lane, limit=5, rung_before=LEASE)
     for link, state in (("take", "seen-1"), ("prove", "posted-0")):
         key = Key("brand", "order", state)
         ledger.claim(store, link, key, owner="test", task_id="t", lease=LEASE, page=50)
-        ledger.another(store, link, key)
+        lives.another(store, link, key)
     searches = [plan for plan in plans if plan.startswith(("SEARCH", "SCAN job"))]
     assert searches
     assert [plan for plan in searches if "USING INDEX ix_job_open" not in plan] == []

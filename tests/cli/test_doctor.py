@@ -200,6 +200,26 @@ def test_an_instance_without_a_mapping_and_a_mapping_without_an_instance_are_fou
     assert "which is not configured" in found["mapping fulfil"].says
 
 
+@pytest.mark.scenario("MAP-06")
+@pytest.mark.parametrize(
+    ("model", "id", "what", "concerns"),
+    [
+        ("sale.channel", 5, "channel 5", "Asia / Japan"),
+        ("stock.location", 67, "warehouse 67", "Asia / Japan, Asia / Kuwait, stock of Centra's warehouse 4"),
+    ],
+)
+def test_what_was_deactivated_in_the_erp_is_named_with_the_markets_that_it_concerns(
+    now: Stage, model: str, id: int, what: str, concerns: str
+) -> None:
+    now.apply((MAPPINGS / "fulfil.toml").read_text())
+    found = examined(now)
+    assert [found[f"fulfil: {kind}"].grade for kind in ("channels", "warehouses")] == ["ok", "ok"]
+    now.fulfil._records.rows[model][id]["active"] = False
+    finding = examined(now)[f"fulfil: {what}"]
+    assert finding.grade == "FAIL"
+    assert finding.says.endswith(concerns)
+
+
 def test_refused_credentials_and_a_missing_setting_are_told_apart(now: Stage) -> None:
     now.fulfil.revoke()
     assert "connection-auth" in examined(now)["fulfil"].do

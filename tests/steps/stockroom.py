@@ -9,10 +9,13 @@ from steps.looking import run_feed
 
 from integration import stock
 from integration.domain.order import Key
-from integration.sandbox.catalogue import FULFIL_BUILDINGS, UNKNOWN_SKUS
+from integration.sandbox.catalogue import ERP_SKUS, FULFIL_BUILDINGS, UNKNOWN_SKUS
+from integration.sandbox.goods import GOODS
 from integration.store.tables import level, unit
 
 SKU = "LS101NVM"
+PLAIN = sorted(sku for sku in ERP_SKUS if not GOODS[sku].is_bundle)
+MANY = PLAIN[:40]
 LONDON = 4
 """The ERP's warehouse behind Centra's warehouse 1."""
 
@@ -106,3 +109,9 @@ def the_job(stage: Stage) -> Any:
 
 KEY = Key("brand", "stock", "fulfil")
 PLACES = {str(id): house for id, house in FULFIL_BUILDINGS.items()}
+
+
+def stock_case(stage: Stage, type: str) -> Any:
+    """The one open case of a type."""
+    (found,) = [case for case in stage.open_cases() if case.type == type]
+    return found

@@ -117,6 +117,7 @@ imports = (
         "tasks.aftersales",
         "tasks.upkeep",
         "tasks.dead_letters",
+        "tasks.right_of_way",
     ),
 )
 

@@ -5,6 +5,8 @@
 """
 
 import contextlib
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -23,6 +25,10 @@ from integration.store.tables import metadata
 
 SCHEMA = "0001"
 """The revision of `migrations/` that this code speaks."""
+
+LOCKED_FOR = 20.0
+"""Seconds that a writer waits for others on SQLite."""
+LOOKS_EVERY = 0.001
 
 
 class Clock(Protocol):
@@ -63,7 +69,8 @@ class Transaction:
 class Store:
     """A database that holds the ledger.
 
-    `point` is called with a name before and after each commit of `write(name)`: tests crash there.
+    `point` is called with a name before and after each commit of `write(name)`: tests crash there. `before_write` is called
+    before each transaction that writes: who works for a lower lane lets orders pass there.
     Raises `StoreDown` when the database is gone, full or locked for longer than its busy time-out.
     """
 
@@ -71,6 +78,7 @@ class Store:
         self.url = url
         self.clock = clock
         self.point = point
+        self.before_write: Callable[[], object] = lambda: None
         self.engine = _engine(url)
 
     @contextlib.contextmanager
@@ -80,6 +88,7 @@ class Store:
         Not `durable`: a power cut may undo it, together with nothing that was durable after it. For what is worth nothing
         without the work that follows: a claim, a spent unit of a quota.
         """
+        self.before_write()
         try:
             with self.engine.connect() as connection, _flushing(connection, durable), connection.begin():
                 if not durable and connection.dialect.name == "postgresql":
@@ -131,7 +140,7 @@ def _engine(url: str) -> Engine:
     except ArgumentError as error:
         raise SettingsError("LOCKSTEP_DATABASE_URL is not a database address") from error
     if parsed.get_backend_name() == "sqlite":
-        options: dict[str, Any] = {"connect_args": {"timeout": 20, "check_same_thread": False}}
+        options: dict[str, Any] = {"connect_args": {"timeout": LOCKED_FOR, "check_same_thread": False}}
         if not parsed.database or parsed.database == ":memory:":
             options["poolclass"] = StaticPool
         engine = create_engine(parsed, **options)
@@ -164,13 +173,34 @@ def _flushing(connection: Connection, durable: bool) -> Iterator[None]:
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin on its own: `_sqlite_begin` does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=20000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(LOCKED_FOR * 1000)}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("lockstep_read")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    """SQLite itself looks ever more rarely whether it may write, in the end every tenth of a second: longer than an order takes."""
+    if connection.get_execution_options().get("lockstep_read"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        gives_up = time.monotonic() + LOCKED_FOR
+        while not _begun(connection, last=time.monotonic() >= gives_up):
+            time.sleep(LOOKS_EVERY)  # noqa: TID251 - another process holds the lock, in real time
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={int(LOCKED_FOR * 1000)}")
+
+
+def _begun(connection: Connection, *, last: bool) -> bool:
+    """Whether nobody else was writing. Raises what SQLite says, if it is anything else or this was the `last` try."""
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except DBAPIError as error:
+        if last or getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _store_down(error: DBAPIError) -> Exception:

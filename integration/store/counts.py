@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select, text
 
-from integration.store import Transaction, exceptions
-from integration.store.tables import exception, job, level
+from integration.store import Store, Transaction, exceptions
+from integration.store.tables import OPEN_ROWS, Instant, exception, job, level
 
 SOON = timedelta(minutes=5)
 
@@ -21,6 +21,26 @@ def unread_orders(tx: Transaction, instance: str) -> int:
     """Orders of a storefront that we know of and have never read."""
     never = (job.c.kind == "order", job.c.instance == instance, job.c.state == "seen", job.c.read_at.is_(None))
     return int(tx.scalar(select(func.count()).select_from(job).where(*never)) or 0)
+
+
+NEWEST = 20
+_RECENT = (
+    select(job.c.state, job.c.dirty_seq, job.c.clean_seq, job.c.not_before, job.c.until)
+    .where(text(OPEN_ROWS), job.c.lane == "orders")
+    .order_by(job.c.id.desc())
+    .limit(NEWEST)
+    .subquery()
+)
+_NOW = bindparam("now", type_=Instant())
+_WAITS = or_(_RECENT.c.dirty_seq > _RECENT.c.clean_seq, _RECENT.c.state == "ready")
+_RESTED = or_(_RECENT.c.not_before.is_(None), _RECENT.c.not_before <= _NOW)
+_UNDER_WAY = select(_RECENT.c.state).where(or_(_RECENT.c.until > _NOW, and_(_WAITS, _RESTED))).limit(1)
+
+
+def order_under_way(store: Store) -> bool:
+    """Whether one of the newest open orders is being worked on, or waits to be read or posted at this moment."""
+    with store.read() as tx:
+        return tx.execute(_UNDER_WAY, {"now": tx.now}).first() is not None
 
 
 def by_state(tx: Transaction) -> dict[tuple[str, str], int]:

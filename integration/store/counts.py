@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, func, or_, select, text
 
 from integration.store import Store, Transaction, exceptions
-from integration.store.tables import OPEN_ROWS, Instant, exception, job, level
+from integration.store.columns import Instant
+from integration.store.tables import OPEN_ROWS, exception, job, level
 
 SOON = timedelta(minutes=5)
 

@@ -117,9 +117,10 @@ class Off:
         """A row that somebody works on is as good as a free one."""
 
         def due(link: str, kind: str) -> object:
-            return and_(ledger.job.c.kind == kind, lives.LIVES[kind][link], ledger._RESTED)
+            return and_(ledger.job.c.kind == kind, lives.LIVES[kind][link], lives._RESTED)
 
-        self.patch.setattr(ledger, "_due", due)
+        for module in (ledger, lives):
+            self.patch.setattr(module, "claimable", due)
 
     def fence(self) -> None:
         """Whoever claimed may send and settle, whoever has claimed since."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from integration.errors import NotReady, Rejected, Unavailable, Unknown
 from integration.ports import EffectClass, Write
-from integration.store import Store, Transaction, effects, ledger
+from integration.store import Store, StoreDown, Transaction, effects, ledger
 from integration.store.ledger import Job
 
 
@@ -127,6 +127,8 @@ def _send(store: Store, job: Job, write: Write, point: Callable[[str], None]) ->
         ref = write.send()
     except Unknown:
         _record(store, job, write, "unknown")
+        raise
+    except StoreDown:  # the ledger fell, perhaps while an answer was noted: that says nothing of the call
         raise
     except (Unavailable, NotReady):  # surely nothing was done: not reached, or only put on offer
         _record(store, job, write, "void")

@@ -25,7 +25,7 @@ from integration.ports import Draft, EffectClass, Event, Standing, Write
 from integration.sandbox.centra_events import Events
 from integration.sandbox.centra_webhooks import Webhooks
 from integration.sandbox.fulfil_orders import Orders
-from integration.store import Store, Transaction, effects, ledger, lives
+from integration.store import Store, StoreDown, Transaction, effects, ledger, lives
 from integration.store.ledger import Job, Outcome
 from integration.wiring import World
 from tasks import sweep
@@ -283,6 +283,20 @@ def test_the_look_up_alone_finds_what_was_made_without_an_answer(
     bench.clock.sleep(5)
     bench.work("another")
     assert len(bench.remote.documents) == documents
+
+
+def test_a_ledger_that_falls_while_an_answer_is_noted_leaves_the_call_in_doubt(bench: Bench) -> None:
+    """A breaker is told of every answer, in the ledger: that it could not be says nothing of the call."""
+
+    def fall() -> None:
+        raise StoreDown("the ledger's database cannot be used: database is locked", system="store")
+
+    bench.remote.then.append(fall)
+    with pytest.raises(StoreDown):
+        bench.work("one")
+    bench.clock.sleep(LEASE.total_seconds() + 1)
+    bench.work("another")
+    assert bench.remote.documents == ["1"]
 
 
 @pytest.mark.parametrize(("waiting", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])

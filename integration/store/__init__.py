@@ -60,10 +60,14 @@ class Transaction:
             self._now = told.astimezone(UTC)
         return self._now
 
+    @property
+    def dialect(self) -> Any:
+        """SQLAlchemy's module of this database's dialect."""
+        return postgresql if self.connection.dialect.name == "postgresql" else sqlite
+
     def insert(self, table: Any) -> Any:
         """An INSERT that knows ON CONFLICT in this database's dialect."""
-        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
+        return self.dialect.insert(table)
 
 
 class Store:

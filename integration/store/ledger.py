@@ -7,6 +7,7 @@ that belongs to it in one commit, guarded by the fence of the claim. The broker 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -87,21 +88,24 @@ def mark_in(tx: Transaction, keys: Iterable[Key], source: str, *, rung: bool = F
         | known
         for k in unique
     ]
-    came_in = tx.insert(job)
-    wakes = case((job.c.state == "held", None), else_=job.c.not_before)
-    marked = tx.execute(
-        came_in.on_conflict_do_update(
-            index_elements=["instance", "kind", "number"],
-            set_={"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes, "rung_at": came_in.excluded.rung_at},
-        ).returning(job.c.id),
-        rows,
-    )
-    came = [{"job_id": i, "source": source, "count": 1, "first_at": now, "last_at": now} for (i,) in marked]
-    note = tx.insert(arrival).on_conflict_do_update(
-        index_elements=["job_id", "source"], set_={"count": arrival.c.count + 1, "last_at": now}
-    )
-    tx.execute(note, came)
+    marked, noted = _marking(tx.dialect)
+    came = [
+        {"job_id": i, "source": source, "count": 1, "first_at": now, "last_at": now}
+        for (i,) in tx.execute(marked, rows)
+    ]
+    tx.execute(noted, came)
     return unique
+
+
+@cache
+def _marking(dialect: Any) -> tuple[Any, Any]:
+    """A document that came in, and who told of it: written once, because every hint asks for them."""
+    came_in, told = dialect.insert(job), dialect.insert(arrival)
+    wakes = case((job.c.state == "held", None), else_=job.c.not_before)
+    hinted = {"dirty_seq": job.c.dirty_seq + 1, "not_before": wakes, "rung_at": came_in.excluded.rung_at}
+    documents = came_in.on_conflict_do_update(index_elements=["instance", "kind", "number"], set_=hinted)
+    again = {"count": arrival.c.count + 1, "last_at": told.excluded.last_at}
+    return documents.returning(job.c.id), told.on_conflict_do_update(index_elements=["job_id", "source"], set_=again)
 
 
 _TAKEN = (

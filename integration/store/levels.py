@@ -10,9 +10,10 @@ transactions never wait for each other's levels.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, delete, func, or_, select, update
 
 from integration.ports import COMPLETION
 from integration.store import Transaction
@@ -104,7 +105,29 @@ def sold(
     `elsewhere` are the markets known to sell from another place; an order of a market that nobody knows counts in every
     place. An order that has no connection yet may become this one's.
     """
-    here = and_(or_(job.c.connection == connection, job.c.connection.is_(None)), job.c.market.not_in(list(elsewhere)))
+    found: dict[str, Sold] = {}
+    told = {"of_instance": instance, "of_connection": connection, "of_place": place, "elsewhere": list(elsewhere)}
+    for some in _in_parts(skus):
+        these = told | {"of_skus": list(some)}
+        found |= {row.sku: Sold(int(row.known), int(row.unposted)) for row in tx.execute(_sold(until_told), these)}
+        for sku, late in tx.execute(_late(), these):
+            found[sku] = replace(found.get(sku, NOTHING_SOLD), late=int(late))
+    return found
+
+
+# Asked for every batch, so written once: building these statements costs more than running them.
+_THESE = and_(
+    level.c.connection == bindparam("of_connection"),
+    level.c.place == bindparam("of_place"),
+    level.c.sku.in_(bindparam("of_skus", expanding=True)),
+)
+
+
+@cache
+def _sold(until_told: bool) -> Select[Any]:
+    """Our orders' pieces by SKU: (sku, known, unposted)."""
+    ours = or_(job.c.connection == bindparam("of_connection"), job.c.connection.is_(None))
+    here = and_(ours, job.c.market.not_in(bindparam("elsewhere", expanding=True)))
     shipment, packed = job.alias("shipment"), unit.alias("packed")
     gone = (
         select(func.sum(packed.c.quantity))
@@ -118,27 +141,17 @@ def sold(
     proven = job.c.state == "proven"
     deducted = and_(proven, job.c.done_at <= level.c.figure_at)
     open_still = job.c.closed_at.is_(None)
-    counted = {
-        "known": case((and_(deducted, open_still), pieces), else_=0),
-        "unposted": case(
-            (or_(job.c.state.in_(UNSURE), and_(proven, job.c.done_at > level.c.figure_at)), pieces), else_=0
-        ),
-    }
-    found: dict[str, Sold] = {}
-    for some in _in_parts(skus):
-        these = and_(level.c.connection == connection, level.c.place == place, level.c.sku.in_(some))
-        rows = tx.execute(
-            select(unit.c.sku, *(func.sum(value).label(name) for name, value in counted.items()))
-            .join(job, job.c.id == unit.c.job_id)
-            .join(level, level.c.sku == unit.c.sku)
-            .where(these, _found(job.c.instance) == instance, _found(job.c.kind) == "order", here)
-            .where(or_(job.c.state.in_(UNSURE), and_(proven, open_still)))
-            .group_by(unit.c.sku)
-        )
-        found |= {row.sku: Sold(int(row.known), int(row.unposted)) for row in rows}
-        for sku, late in _late(tx, instance, connection, these):
-            found[sku] = replace(found.get(sku, NOTHING_SOLD), late=int(late))
-    return found
+    known = case((and_(deducted, open_still), pieces), else_=0)
+    unsure = or_(job.c.state.in_(UNSURE), and_(proven, job.c.done_at > level.c.figure_at))
+    counted = (func.sum(known).label("known"), func.sum(case((unsure, pieces), else_=0)).label("unposted"))
+    return (
+        select(unit.c.sku, *counted)
+        .join(job, job.c.id == unit.c.job_id)
+        .join(level, level.c.sku == unit.c.sku)
+        .where(_THESE, _found(job.c.instance) == bindparam("of_instance"), _found(job.c.kind) == "order", here)
+        .where(or_(job.c.state.in_(UNSURE), and_(proven, open_still)))
+        .group_by(unit.c.sku)
+    )
 
 
 def _found(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -155,12 +168,14 @@ def _may_be_told(shipment: Any) -> ColumnElement[bool]:
     return or_(shipment.c.done_at.is_not(None), begun.exists())
 
 
-def _late(tx: Transaction, instance: str, connection: str, these: ColumnElement[bool]) -> list[Any]:
+@cache
+def _late() -> Select[Any]:
+    """What left the building after the figure was asked for: (sku, late)."""
     dispatched = select(unit.c.sku, func.sum(unit.c.quantity)).join(job, job.c.id == unit.c.job_id)
-    dispatched = dispatched.join(level, level.c.sku == unit.c.sku).where(these)
-    own = (_found(job.c.instance) == instance, _found(job.c.connection) == connection)
+    dispatched = dispatched.join(level, level.c.sku == unit.c.sku).where(_THESE)
+    own = (_found(job.c.instance) == bindparam("of_instance"), _found(job.c.connection) == bindparam("of_connection"))
     mine = (*own, _found(job.c.kind) == "shipment", job.c.first_seen_at > level.c.figure_at)
-    return list(tx.execute(dispatched.where(*mine).group_by(unit.c.sku)).all())
+    return dispatched.where(*mine).group_by(unit.c.sku)
 
 
 def next_place(tx: Transaction, connection: str, wanted: ColumnElement[bool]) -> str | None:

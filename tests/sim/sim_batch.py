@@ -42,6 +42,7 @@ class Totals:
     seconds: float = 0.0
     steps: int = 0
     proofs: int = 0
+    proofs_beside: int = 0
     zombies: int = 0
     window_units: int = 0
     longest_heal: tuple[float, int] = (0.0, -1)
@@ -57,6 +58,7 @@ class Totals:
         self.seconds += result.seconds
         self.steps += result.steps
         self.proofs += result.proofs
+        self.proofs_beside += result.proofs_beside
         self.zombies += result.zombies
         self.window_units += result.window_units
         self.longest_heal = max(self.longest_heal, (result.healed_after, result.seed))
@@ -83,7 +85,7 @@ class Totals:
             ("seeds", f"{self.seeds}"),
             ("orders", f"{self.orders}"),
             ("virtual time", f"{self.seconds / 86400:.2f} days in {self.steps} steps"),
-            ("proofs held against Centra's books", f"{self.proofs}"),
+            ("proofs held against Centra's books", f"{self.proofs}, {self.proofs_beside} of them of OrderWise"),
             ("creates sent by workers stopped too long", f"{self.zombies}"),
             ("units oversold in honest windows", f"{self.window_units}"),
             ("longest time to heal", f"{heal:.0f} s (seed {slowest})"),

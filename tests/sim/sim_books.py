@@ -29,7 +29,7 @@ class Version:
 
 
 def differences(sale: Mapping[str, Any], book: Mapping[str, Any]) -> list[str]:
-    """Where a sale of Fulfil's books differs from an order of Centra's. Amounts are compared as decimals, exactly."""
+    """Where a sale of an ERP's books differs from an order of Centra's. Amounts are compared as decimals, exactly."""
     paid = sum((v["value"] for v in book["vouchers"] if v["type"] == "GIFT_CARD"), Decimal(0))
     total = book["grand_total"] - paid
     wanted = {"total": total, "tax": book["tax"], "untaxed": total - book["tax"]}
@@ -37,6 +37,7 @@ def differences(sale: Mapping[str, Any], book: Mapping[str, Any]) -> list[str]:
     found = [f"{name} is {sale[name]}, Centra has {amount}" for name, amount in unequal.items()]
     if sale["currency"] != book["currency"]:
         found.append(f"currency is {sale['currency']}, Centra has {book['currency']}")
+    found += [f"there is {words}, which nobody sent" for words in sale["additions"]]
     return found + _lines(sale, book)
 
 

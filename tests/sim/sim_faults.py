@@ -5,7 +5,7 @@ by one of them in proportion to their rates: a dozen independent classes would l
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Collection, Container, Mapping
 from random import Random
 from zlib import crc32
 
@@ -42,6 +42,14 @@ CALLS: dict[str, tuple[str, ...]] = {
     "fulfil return": (*_WRITE, "late", "search-lag", "duplicate-race"),
     "fulfil memo": (*_WRITE, "late", "search-lag", "recalculated"),
     "fulfil posting": _WRITE,
+    "orderwise read": (*_SILENT, *_THROTTLED, "slow", "unauthorised", "forbidden"),
+    "orderwise create": (
+        *(*_SILENT, *_AFTER, "throttled", "late", "very-late", "slow", "unauthorised"),
+        *("duplicate-race", "queued", "import-fails", "recalculated", "repriced-tax"),
+    ),
+    "orderwise memo": ("error-before", *_AFTER, "late"),
+    "orderwise session": ("ack-lost", "pull-lost", "garbled"),
+    "orderwise import": ("import-fails", "recalculated", "repriced-tax"),
 }
 """What can befall a call, by kind of call; the sandbox knows these faults by their second part.
 
@@ -60,10 +68,19 @@ OTHERS = (
     *("database busy", "host unreachable", "outage", "token revoked"),
 )
 
-FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names))
-"""All declared classes: a batch in which one of them never fired has not tested it."""
+OLD_ANSWER, CLOSED = "orderwise answers late what it read at once", "one ERP is closed"
+BESIDE = (OLD_ANSWER, CLOSED)
+"""Only where there are two ERPs."""
 
-BLOCKS = ("centra read", "fulfil read", "fulfil create", "host unreachable", "outage", "token revoked", "database busy")
+FAULTS: tuple[str, ...] = (*OTHERS, *(f"{kind}: {name}" for kind, names in CALLS.items() for name in names), *BESIDE)
+"""All declared classes: a batch in which one of them never fired has not tested it."""
+OF_ORDERWISE = tuple(name for name in FAULTS if name.startswith("orderwise") or name in BESIDE)
+"""Their rates are drawn apart, so that a seed without OrderWise is the same as ever."""
+
+BLOCKS = (
+    *("centra read", "fulfil read", "fulfil create", "host unreachable", "outage", "token revoked", "database busy"),
+    *("orderwise read", "orderwise create", "orderwise session", "orderwise import"),
+)
 """What keeps orders from becoming parcels at all. Once it has had its time it ends before the rest, or nothing would ever be
 shipped, returned or credited while faults last.
 """
@@ -81,7 +98,7 @@ BEFORE_MONEY_GOES_BACK = (
 SURE_EVERY, RARE_SURE_EVERY = 7, 3
 """No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity; of a third of those
 of rare calls, because few seeds have more than one or two that could suffer them."""
-MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return")
+MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return", "orderwise memo")
 RARE = (
     *MONEY_BACK,
     *("fulfil cancel", "settlement-fails", "clamp", "centra shipment", "centra capture", "centra completion"),
@@ -106,6 +123,14 @@ _KIND_OF_OPERATION = {
     "create_invoice": "fulfil memo",
     "post": "fulfil posting",
 }
+KINDS_OF_ORDERWISE = {
+    "token": "orderwise read",
+    "export_definition": "orderwise read",
+    "create_order": "orderwise create",
+    "create_credit": "orderwise memo",
+    "session": "orderwise session",
+    "session_import": "orderwise import",
+}
 
 
 class Swarm:
@@ -116,17 +141,14 @@ class Swarm:
     ) -> None:
         self.random = Random(f"{seed}:fault")
         self.told = told
-        self.rates = {name: self._drawn() for name in FAULTS} | dict.fromkeys(without, NEVER)
+        apart = Random(f"{seed}:fault:orderwise")
+        self.rates = {name: _drawn(apart if name in OF_ORDERWISE else self.random) for name in FAULTS}
+        self.rates |= dict.fromkeys(without, NEVER)
         self.rates |= dict.fromkeys(often, HIGHEST)
         self.fired: Counter[str] = Counter()
         self.raging = True
         self.sure = {name for place, name in enumerate(FAULTS) if (place + seed) % _turn(name) == 0} - set(without)
         self.seed, self.passed = seed, Counter[str]()
-
-    def _drawn(self) -> float:
-        """Two draws for every class, on or off, so that a class more does not reshuffle the others' rates."""
-        on, rate = self.random.random() < ON, self.random.uniform(LOWEST, HIGHEST)
-        return rate if on else 0.0
 
     def clear_the_way(self, classes: tuple[str, ...] = BLOCKS) -> None:
         """End what keeps orders back; what befalls what follows them, and workers, goes on."""
@@ -163,6 +185,10 @@ class Swarm:
             return self._fires("pause")
         return self.hit("pause")
 
+    def decided(self, name: str) -> None:
+        """What the seed itself has decided happens now."""
+        self._fires(name)
+
     def _fires(self, name: str) -> bool:
         self.sure.discard(name)
         self.fired[name] += 1
@@ -188,16 +214,22 @@ class Swarm:
         return name
 
 
+def _drawn(random: Random) -> float:
+    """Two draws for every class, on or off, so that a class more does not reshuffle the others' rates."""
+    on, rate = random.random() < ON, random.uniform(LOWEST, HIGHEST)
+    return rate if on else 0.0
+
+
 def _turn(name: str) -> int:
     return RARE_SURE_EVERY if name.startswith(RARE) else SURE_EVERY
 
 
 class SwarmFaults(Faults):
-    """A sandbox's faults, decided by the swarm at the moment of the call."""
+    """A sandbox's faults, decided by the swarm at the moment of the call; `kinds` of call by operation."""
 
-    def __init__(self, known: dict[str, str], swarm: Swarm) -> None:
+    def __init__(self, known: dict[str, str], swarm: Swarm, kinds: Mapping[str, str] = _KIND_OF_OPERATION) -> None:
         super().__init__(known)
-        self.swarm = swarm
+        self.swarm, self.kinds = swarm, kinds
 
     def due(
         self, operation: str, number: str | None = None, asked: str = "", among: Container[str] | None = None
@@ -209,8 +241,8 @@ class SwarmFaults(Faults):
             return Plan("events-doubled") if self.swarm.hit("events-doubled") else None
         if among is not None and (moments := [name for name in MOMENTS if name in among]):
             return Plan(moments[0], operation) if self.swarm.hit(moments[0]) else None
-        kind = _KIND_OF_OPERATION.get(operation)
-        if kind is None or (among is not None and "error-before" not in among):
+        kind = self.kinds.get(operation)
+        if kind is None or (among is not None and CALLS[kind][0] not in among):
             return None
         found = self.swarm.one_of([f"{kind}: {name}" for name in CALLS[kind]])
         if found is None:

@@ -3,19 +3,19 @@
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sim.sim_books import Version, differences
 from sim.sim_broker import SimBroker
+from sim.sim_erps import PREFIX, Erp
 from sim.sim_scheduler import Scheduler, SimClock
 
+from integration.sandbox.catalogue import WAREHOUSE_OF_MARKET
 from integration.sandbox.centra import INTEGRATION, Centra
-from integration.sandbox.fulfil import Fulfil
 from tasks.step import MOST_ATTEMPTS
 
-PREFIX = "centra-"
 MOST_LOST = MOST_ATTEMPTS * 2
 """A job that stops its worker this often is a dead letter; see `tasks.step`."""
 
@@ -41,10 +41,12 @@ class Row(NamedTuple):
     erp_ref: str | None
     source_stamp: str
     dirty: int
+    connection: str | None
 
 
 _ROWS = (
-    "SELECT id, kind, number, state, owner, until, fence, attempts, erp_ref, source_stamp, dirty_seq > clean_seq"
+    "SELECT id, kind, number, state, owner, until, fence, attempts, erp_ref, source_stamp, dirty_seq > clean_seq,"
+    " connection"
     " FROM job ORDER BY id"
 )
 _CASES = "SELECT job_id, count(*) FROM exception WHERE state <> 'resolved' AND job_id IS NOT NULL GROUP BY job_id"
@@ -54,20 +56,22 @@ _WIDE = (
     "SELECT type, cause FROM exception WHERE state <> 'resolved' AND job_id IS NULL"
     f" AND type NOT IN ({STANDING[0]!r}, {STANDING[1]!r})"
 )
+_UNOWNED = "SELECT type FROM exception WHERE state <> 'resolved' AND coalesce(owner, '') = ''"
 
 
 class Invariants:
     """Holds both sides' books against each other. `sql` is the ledger's own connection; everything here only reads."""
 
     def __init__(
-        self, sql: sqlite3.Connection, centra: Centra, fulfil: Fulfil, scheduler: Scheduler, clock: SimClock
+        self, sql: sqlite3.Connection, centra: Centra, erps: Sequence[Erp], scheduler: Scheduler, clock: SimClock
     ) -> None:
-        self.sql, self.centra, self.fulfil, self.scheduler, self.clock = sql, centra, fulfil, scheduler, clock
+        self.sql, self.centra, self.erps, self.scheduler, self.clock = sql, centra, erps, scheduler, clock
         self.versions: dict[int, list[Version]] = defaultdict(list)
         self.before: dict[int, Row] = {}
         self.zombies = 0
         """Creates sent for an order that had been cancelled meanwhile, by a worker that had been stopped for too long."""
-        self.proofs = 0
+        self.proofs = Counter[str]()
+        """By connection."""
         self._seen = (-1, -1)
         centra.watchers.append(self._changed)
 
@@ -78,8 +82,8 @@ class Invariants:
     # ------------------------------------------------------------------------------------------------ after every step
 
     def after_step(self) -> None:
-        """Cheap: nothing is read unless the ledger or Fulfil has changed."""
-        seen = (self.sql.total_changes, sum(self.fulfil.requests.values()))
+        """Cheap: nothing is read unless the ledger or an ERP has changed."""
+        seen = (self.sql.total_changes, sum(erp.changes() for erp in self.erps))
         if seen == self._seen:
             return
         if self.sql.in_transaction:
@@ -99,27 +103,26 @@ class Invariants:
         if twice:
             raise Violation(f"I12 job {twice[0]} has several open exceptions")
 
-    def sales(self) -> list[dict[str, Any]]:
-        """Those that sell; what Fulfil expects back is a sale, too."""
-        found = self.fulfil._records.rows["sale.sale"].values()
-        return [sale for sale in found if not str(sale["channel_identifier"]).startswith("return-")]
-
     def effective(self) -> dict[str, list[str]]:
-        """The ids of the sales that count, by our reference."""
+        """The ids of the sales that count, by our reference, in whichever ERP."""
         found: dict[str, list[str]] = defaultdict(list)
-        for sale in self.sales():
-            if sale["state"] != "cancel":
-                found[str(sale["channel_identifier"])].append(str(sale["id"]))
+        for erp in self.erps:
+            for sale in erp.sales():
+                if sale.counts:
+                    found[sale.reference].append(sale.id)
         return found
 
     def _sales_are_unique(self) -> None:
-        keys = Counter((sale["channel"], sale["channel_identifier"]) for sale in self.sales())
-        for (_, reference), times in keys.items():
-            if times > 1:
-                raise Violation(f"I1 Fulfil holds {times} sales under {reference}: its own key is broken")
-            number = str(reference).removeprefix(PREFIX)
-            if not number.isdigit() or int(number) not in self.centra.orders:
-                raise Violation(f"I4 the sale {reference} belongs to no order of Centra")
+        for erp in self.erps:
+            keys = Counter((sale.scope, sale.reference) for sale in erp.sales())
+            for (_, reference), times in keys.items():
+                if times > 1:
+                    raise Violation(f"I1 {erp.connection} holds {times} sales under {reference}: its own key is broken")
+                number = reference.removeprefix(PREFIX)
+                if not number.isdigit() or int(number) not in self.centra.orders:
+                    raise Violation(f"I4 the sale {reference} belongs to no order of Centra")
+                if not serves(erp, self.centra.orders[int(number)]):
+                    raise Violation(f"I4 the sale {reference} is in {erp.connection}, which does not serve its market")
         for reference, ids in self.effective().items():
             if len(ids) > 1:
                 raise Violation(f"I1 {reference} has {len(ids)} effective sales: {', '.join(ids)}")
@@ -150,8 +153,9 @@ class Invariants:
 
     def _proven_is_true(self, row: Row) -> None:
         """Equal, to the minor unit, to what Centra's own books said of the version that was proved."""
-        self.proofs += 1
-        (sale,) = [s for s in self.fulfil.books()["sales"] if str(s["id"]) == row.erp_ref]
+        self.proofs[str(row.connection)] += 1
+        erp = next(erp for erp in self.erps if erp.connection == row.connection)
+        sale = erp.sale(str(row.erp_ref))
         stamp = datetime.fromisoformat(row.source_stamp.partition(" ")[0])
         versions = [v for v in self.versions[int(row.number)] if v.at == stamp]
         if not versions:
@@ -164,8 +168,9 @@ class Invariants:
 
     def sees(self, host: str, what: str, body: Any) -> None:
         """A request just before it arrives."""
-        if what == "create_order":
-            self._may_create(json.loads(body)[1]["channel_identifier"].removeprefix(PREFIX))
+        asked_for = [erp.wanted(what, body) for erp in self.erps if erp.host == host]
+        if any(asked_for):
+            self._may_create(asked_for[0].removeprefix(PREFIX))
         elif what == "graphql":
             asked = json.loads(body)
             if "confirmEvents" in asked["query"]:
@@ -217,6 +222,11 @@ class Invariants:
         return int(row[0]) if row else 0
 
 
+def serves(erp: Erp, order: Any) -> bool:
+    """Whether the ERP stands behind the warehouse that the order's market sells from."""
+    return WAREHOUSE_OF_MARKET[order.market.id] in erp.houses
+
+
 class Wellness:
     """L1 and L2: what is still wrong once the faults have ended. Empty means well."""
 
@@ -226,17 +236,24 @@ class Wellness:
 
     def complaints(self) -> list[str]:
         jobs = [Row._make(row) for row in self.sql.execute(_ROWS)]
+        return self._of_orders(jobs, list(self.centra.orders)) + self._leftovers(jobs)
+
+    def complaints_of(self, numbers: Collection[int]) -> list[str]:
+        """What is wrong with these orders, whatever becomes of others."""
+        return self._of_orders([Row._make(row) for row in self.sql.execute(_ROWS)], numbers)
+
+    def _of_orders(self, jobs: Iterable[Row], numbers: Collection[int]) -> list[str]:
         rows = {row.number: row for row in jobs if row.kind == "order"}
         cases: dict[int, int] = dict(self.sql.execute(_CASES).fetchall())
         effective = self.invariants.effective()
         found = []
-        for number in self.centra.orders:
+        for number in numbers:
             row, sales = rows.get(str(number)), effective[f"{PREFIX}{number}"]
             if row is None:
                 found.append(f"P1 order {number} has no row")
             else:
                 found += self._complaints_of(number, row, len(sales), cases.get(row.id, 0))
-        return found + self._leftovers(jobs)
+        return found
 
     def _complaints_of(self, number: int, row: Row, sales: int, cases: int) -> list[str]:
         stands = f"{row.state}, {sales} sale(s), {cases} open exception(s)"
@@ -268,6 +285,7 @@ class Wellness:
             found.append(f"L2 {len(self.broker.queue)} messages are not taken")
         wide = self.sql.execute(_WIDE).fetchall()
         found += [f"L2 {type} of {cause} is still open" for type, cause in wide]
+        found += [f"P3 {type} has no owner" for (type,) in self.sql.execute(_UNOWNED)]
         return found
 
     def faults_of_ours(self) -> list[str]:

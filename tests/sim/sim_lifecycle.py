@@ -2,20 +2,17 @@
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sim.sim_invariants import PREFIX, Violation
+from sim.sim_erps import Erp, Goods, Memo
+from sim.sim_invariants import Violation
 
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_orders import Order
-from integration.sandbox.fulfil import Fulfil
 
-RETURN, REFUND, CONNECTION = "return-", "refund-", "fulfil"
-"""How our references in Fulfil begin, and the name of the connection."""
-POSTED = ("posted", "paid")
 MOVING = {
     "shipment": ("seen", "ready", "posted"),
     "return": ("seen", "ready", "received", "cancelling"),
@@ -34,7 +31,6 @@ _CASES = (
     " WHERE e.state <> 'resolved' GROUP BY j.kind, j.number"
 )
 _ORDERS = "SELECT number, state FROM job WHERE kind = 'order'"
-Goods = tuple[tuple[str, int], ...]
 
 
 class Row(NamedTuple):
@@ -57,15 +53,15 @@ class Row(NamedTuple):
 class Lifecycle:
     """Holds both sides' books of what follows an order against each other. Only reads."""
 
-    def __init__(self, sql: sqlite3.Connection, centra: Centra, fulfil: Fulfil, start_at: datetime) -> None:
-        self.sql, self.centra, self.fulfil, self.start_at = sql, centra, fulfil, start_at
+    def __init__(self, sql: sqlite3.Connection, centra: Centra, erps: Sequence[Erp], start_at: datetime) -> None:
+        self.sql, self.centra, self.erps, self.start_at = sql, centra, erps, start_at
         self._seen = (-1, -1)
         self._paid: Counter[int] = Counter()
         self._completed: set[int] = set()
         self._credited: set[str] = set()
 
     def after_step(self) -> None:
-        seen = (sum(self.centra.requests.values()), sum(self.fulfil.requests.values()))
+        seen = (sum(self.centra.requests.values()), sum(erp.changes() for erp in self.erps))
         if seen == self._seen:
             return
         self._seen = seen
@@ -79,31 +75,17 @@ class Lifecycle:
 
     # ------------------------------------------------------------------------------------------------ both sides' books
 
-    def dispatches(self) -> dict[int, list[tuple[int, Goods]]]:
-        """What has left Fulfil's warehouses: by order (id of the dispatch, SKU and pieces)."""
-        records = self.fulfil._records
-        found: dict[int, list[tuple[int, Goods]]] = defaultdict(list)
-        for shipment in records.rows["stock.shipment.out"].values():
-            if shipment["state"] != "done":
-                continue
-            goods: Counter[str] = Counter()
-            for id in shipment["outgoing_moves"]:
-                move = records.rows["stock.move"][id]
-                goods[records.rows["product.product"][move["product"]]["code"]] += round(move["quantity"])
-            for sale in shipment["sales"]:
-                reference = str(records.rows["sale.sale"][sale]["channel_identifier"])
-                if reference.startswith(PREFIX):
-                    found[int(reference.removeprefix(PREFIX))].append((shipment["id"], tuple(sorted(goods.items()))))
-        return found
+    def dispatches(self) -> dict[int, list[tuple[str, Goods]]]:
+        """What has left the ERPs' warehouses: by order (our number of the dispatch, SKU and pieces)."""
+        return _together(erp.dispatches() for erp in self.erps)
 
-    def memos(self) -> dict[str, list[dict[str, Any]]]:
-        """Credit notes that were not cancelled, by our reference."""
-        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for invoice in self.fulfil._records.rows["account.invoice"].values():
-            reference = str(invoice["reference"])
-            if reference.startswith(REFUND) and invoice["state"] != "cancel":
-                found[reference.removeprefix(REFUND)].append(invoice)
-        return found
+    def memos(self) -> dict[str, list[Memo]]:
+        """Credit notes that were not cancelled, by our number of the refund."""
+        return _together(erp.memos() for erp in self.erps)
+
+    def receipts(self) -> dict[int, list[str]]:
+        """How far goods are that come back (draft, received, done), by Centra's return."""
+        return _together(erp.receipts() for erp in self.erps)
 
     def refunds(self) -> dict[str, tuple[Order, Any]]:
         """Every refund of Centra's payment histories by our number of it, whatever came of it."""
@@ -114,20 +96,9 @@ class Lifecycle:
             if entry.entry_type in ("REFUND", "REFUND_REQUEST") and entry.follows is None
         }
 
-    def receipts(self) -> dict[int, list[dict[str, Any]]]:
-        """Fulfil's living return shipments, by Centra's return."""
-        records = self.fulfil._records
-        found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for shipment in records.rows["stock.shipment.out.return"].values():
-            for sale in shipment["sales"]:
-                reference = str(records.rows["sale.sale"][sale]["channel_identifier"])
-                if reference.startswith(RETURN) and shipment["state"] != "cancel":
-                    found[int(reference.removeprefix(RETURN))].append(shipment)
-        return found
-
     # ------------------------------------------------------------------------------------------------ after every step
 
-    def _shipments(self, order: Order, left: list[tuple[int, Goods]]) -> None:
+    def _shipments(self, order: Order, left: list[tuple[str, Goods]]) -> None:
         """I9: never more shipped than ordered or than has left, never more captured than the order comes to."""
         number = order.number
         for line in order.lines:
@@ -165,16 +136,16 @@ class Lifecycle:
         """P14: nothing is completed in Centra before the warehouse has received and inspected all of it."""
         completed = {made.id for made in self.centra.book.parcels.returns.values() if made.completed_at}
         for id in completed - self._completed:
-            rows = self.receipts()[id]
-            if not rows or any(row["state"] != "done" for row in rows):
-                states = ", ".join(row["state"] for row in rows) or "unknown"
-                raise Violation(f"P14 return {id} is completed in Centra; in Fulfil it is {states}")
+            states = self.receipts()[id]
+            if not states or any(state != "done" for state in states):
+                told = ", ".join(states) or "unknown"
+                raise Violation(f"P14 return {id} is completed in Centra; in the ERP it is {told}")
         self._completed = completed
 
     def _memos_are_due(self) -> None:
         """P14: a refund has one posted memo at most, and only once it was settled; no more is credited than captured."""
         memos = self.memos()
-        posted = {number: [m for m in several if m["state"] in POSTED] for number, several in memos.items()}
+        posted = {number: [m for m in several if m.posted] for number, several in memos.items()}
         refunds = self.refunds() if set(memos) - self._credited else {}
         for number, several in posted.items():
             if len(several) > 1:
@@ -184,13 +155,7 @@ class Lifecycle:
                 if entry is None or order is None or entry.status != "SUCCESS":
                     raise Violation(f"P14 refund {number} is credited and {entry.status if entry else 'unknown'}")
                 credited = sum(
-                    (
-                        -Decimal(m["total_amount"])
-                        for n, ms in posted.items()
-                        for m in ms
-                        if n.startswith(f"{order.number}-")
-                    ),
-                    Decimal(0),
+                    (m.amount for n, ms in posted.items() for m in ms if n.startswith(f"{order.number}-")), Decimal(0)
                 )
                 if credited > order.moved("CAPTURE"):
                     raise Violation(f"I9 order {order.number}: {credited} credited, {order.moved('CAPTURE')} captured")
@@ -233,7 +198,7 @@ class Lifecycle:
                 if shipment.shipped_at
             ]
             for id, goods in left[order.number]:
-                key = ("shipment", f"{CONNECTION}-{id}")
+                key = ("shipment", id)
                 if key in cases or str(order.number) in self.troubled:
                     continue
                 if key not in rows:
@@ -252,7 +217,7 @@ class Lifecycle:
                 key, back = ("return", str(made.id)), receipts[made.id]
                 if key in cases or str(order.number) in self.troubled:
                     continue
-                inspected = bool(back) and all(row["state"] == "done" for row in back)
+                inspected = bool(back) and all(state == "done" for state in back)
                 if key not in rows:
                     found.append(f"L1 return {made.id} of order {order.number} has no row")
                 elif not back:
@@ -260,9 +225,9 @@ class Lifecycle:
                 elif inspected and not made.completed_at:
                     found.append(f"L1 return {made.id} was inspected and is not completed: {rows[key]}")
         for id, back in receipts.items():
-            waits = any(row["state"] == "draft" for row in back)
+            waits = "draft" in back
             if waits and id not in self.centra.book.parcels.returns and ("return", str(id)) not in cases:
-                found.append(f"L1 return {id} was deleted in Centra, and Fulfil waits for it")
+                found.append(f"L1 return {id} was deleted in Centra, and the ERP waits for it")
         return found
 
     def _credited_once(self, rows: dict[Any, Row], cases: dict[Any, str]) -> list[str]:
@@ -273,13 +238,21 @@ class Lifecycle:
             excused = key in cases or str(order.number) in self.troubled or order.created_at < self.start_at
             if entry.status != "SUCCESS" or not entry.value or excused:
                 continue
-            amounts = [-Decimal(memo["total_amount"]) for memo in memos[number] if memo["state"] in POSTED]
+            amounts = [memo.amount for memo in memos[number] if memo.posted]
             if key not in rows:
                 found.append(f"L1 refund {number} has no row")
             elif amounts != [entry.value] or len(memos[number]) != 1:
-                told = ", ".join(f"{memo['state']} {memo['total_amount']}" for memo in memos[number]) or "no memo"
+                told = ", ".join(memo.words for memo in memos[number]) or "no memo"
                 found.append(f"L1 refund {number} of {entry.value} has {told}: {rows[key]}")
         return found
+
+
+def _together(books: Iterable[Mapping[Any, list[Any]]]) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = defaultdict(list)
+    for book in books:
+        for key, several in book.items():
+            found[key] += several
+    return found
 
 
 def _goods(lines: Any) -> Goods:

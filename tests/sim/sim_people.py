@@ -1,19 +1,20 @@
 """Everybody outside: the shop and its customers, the people at the ERP, the operator, and the weather on the wire."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
 from sim.sim_broker import SimBroker
+from sim.sim_erps import PREFIX, Erp
 from sim.sim_faults import Swarm
-from sim.sim_network import CENTRA, FULFIL, Network
+from sim.sim_network import CENTRA, Network
 from sim.sim_scheduler import Scheduler
 
 from integration import casework
 from integration.sandbox.centra import DEFAULT_TOKEN, Centra
 from integration.sandbox.centra_orders import Refused
-from integration.sandbox.fulfil import TOKEN, Fulfil
-from integration.sandbox.generator import Generator, Timeline
+from integration.sandbox.generator import MARKET_WEIGHTS, Generator, Timeline
 from integration.sandbox.goods import UNKNOWN_SKUS
 from integration.store import exceptions, reference
 from integration.wiring import World
@@ -46,9 +47,11 @@ def with_norway(mapping: str) -> str:
     return mapping.replace('GB = "20"', 'GB = "20"\nNO = "25"') + NORWAY
 
 
-def day(random: Random, seed: int, orders: int, seconds: float) -> list[Timeline]:
+def day(
+    random: Random, seed: int, orders: int, seconds: float, markets: Mapping[int, int] = MARKET_WEIGHTS
+) -> list[Timeline]:
     """What the customers do, at a pace that meets every step of a posting: at once, within a minute, or after it."""
-    generator = Generator(seed)
+    generator = Generator(seed, markets)
     starts = sorted(random.uniform(0, seconds) for _ in range(orders))
     courses = random.choices(list(COURSES), list(COURSES.values()), k=orders)
     mishaps = ("unknown", "unmapped", "wrong")
@@ -69,10 +72,10 @@ def _paced(random: Random, timeline: Timeline) -> Timeline:
 
 
 class People:
-    """Those who cure, hinder and replay. Each is an actor's work; none of them can be killed."""
+    """Those who cure, hinder and replay. Each is an actor's work; none of them can be killed. Fulfil is the first of `erps`."""
 
-    def __init__(self, random: Random, scheduler: Scheduler, centra: Centra, fulfil: Fulfil, world: World) -> None:
-        self.random, self.scheduler, self.centra, self.fulfil, self.world = random, scheduler, centra, fulfil, world
+    def __init__(self, random: Random, scheduler: Scheduler, centra: Centra, erps: Sequence[Erp], world: World) -> None:
+        self.random, self.scheduler, self.centra, self.erps, self.world = random, scheduler, centra, erps, world
         self.cured: list[str] = []
 
     def _apply(self, text: str) -> None:
@@ -81,15 +84,16 @@ class People:
 
     def cure_items(self) -> None:
         """Somebody creates the products that were missing."""
-        for sku in UNKNOWN_SKUS:
-            self.fulfil.add_product(sku)
+        for erp in self.erps:
+            for sku in UNKNOWN_SKUS:
+                erp.tenant.add_product(sku)
         self.cured.append("items")
-        self.scheduler.tell("the missing products were created in Fulfil")
+        self.scheduler.tell("the missing products were created")
 
     def cure_market(self, mapping: str) -> None:
         """Somebody gives the unmapped market a home: its tax in the ERP, then its table in the mapping."""
         words = {"name": "NO VAT Standard", "rate": Decimal("0.25"), "type": "percentage", "active": True}
-        self.fulfil._records.insert("account.tax", words)
+        self.erps[0].tenant._records.insert("account.tax", words)
         self._apply(with_norway(mapping))
         self.cured.append("market")
         self.scheduler.tell("a new mapping version names the missing market")
@@ -98,22 +102,17 @@ class People:
         """The warehouse packs something now and then: after that a cancel comes too late."""
         while True:
             self.scheduler.sleep(self.random.uniform(20, 200))
-            waiting = [
-                shipment["id"]
-                for shipment in self.fulfil._records.rows["stock.shipment.out"].values()
-                if shipment["state"] == "waiting"
-            ]
+            waiting = [(erp, id) for erp in self.erps for id in erp.waiting()]
             if waiting and self.random.random() < 0.5:
-                shipment = self.random.choice(waiting)
-                self.fulfil.pack(shipment)
-                self.scheduler.tell(f"the warehouse packed shipment {shipment}")
+                erp, shipment = self.random.choice(waiting)
+                erp.pack(shipment)
+                self.scheduler.tell(f"the warehouse of {erp.connection} packed {shipment}")
 
     def change_minds(self) -> None:
         """A customer cancels or changes what the ERP has already."""
         while True:
             self.scheduler.sleep(self.random.uniform(30, 120))
-            references = [str(s["channel_identifier"]) for s in self.fulfil._records.rows["sale.sale"].values()]
-            posted = [int(words[1]) for words in (each.split("-") for each in references) if words[0] == "centra"]
+            posted = [int(sale.reference.removeprefix(PREFIX)) for erp in self.erps for sale in erp.sales()]
             if not posted:
                 continue
             number, cancels = self.random.choice(posted), self.random.random() < 0.6
@@ -146,15 +145,21 @@ class Weather:
     """What befalls whole systems for a while: outages, revoked tokens, a wiped broker. `clear()` ends it all."""
 
     def __init__(
-        self, scheduler: Scheduler, swarm: Swarm, network: Network, centra: Centra, fulfil: Fulfil, broker: SimBroker
+        self,
+        scheduler: Scheduler,
+        swarm: Swarm,
+        network: Network,
+        centra: Centra,
+        erps: Sequence[Erp],
+        broker: SimBroker,
     ) -> None:
         self.scheduler, self.swarm, self.network = scheduler, swarm, network
-        self.centra, self.fulfil, self.broker = centra, fulfil, broker
+        self.centra, self.erps, self.broker = centra, erps, broker
 
     def blow(self) -> None:
         while True:
             self.scheduler.sleep(self.swarm.random.uniform(20, 60))
-            host = self.swarm.random.choice((CENTRA, FULFIL))
+            host = self.swarm.random.choice((CENTRA, *(erp.host for erp in self.erps)))
             if self.swarm.hit("outage"):
                 self.network.cut(host, self.swarm.random.uniform(30, 150))
             if self.swarm.hit("broker wiped"):
@@ -167,12 +172,14 @@ class Weather:
     def _revoke(self, host: str) -> None:
         if host == CENTRA:
             self.centra.revoke(DEFAULT_TOKEN)
-        else:
-            self.fulfil.revoke(TOKEN)
+        for erp in self.erps:
+            if erp.host == host:
+                erp.revoke()
 
     def _grant(self) -> None:
         self.centra.grant(DEFAULT_TOKEN)
-        self.fulfil.grant(TOKEN)
+        for erp in self.erps:
+            erp.grant()
 
     def clear(self) -> None:
         self.network.down_until.clear()

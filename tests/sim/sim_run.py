@@ -1,25 +1,26 @@
-"""One seed: production code of every lane between two sandboxes, everything that can go wrong, and then quiet."""
+"""One seed: production code of every lane between the sandboxes, everything that can go wrong, and then quiet."""
 
 import re
 import sqlite3
 import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from random import Random
 from typing import Any
 
-import structlog
+from sim import sim_orderwise as orderwise
 from sim.sim_broker import Message, SimBroker
+from sim.sim_closing import close_one
+from sim.sim_erps import FULFIL, Erp, FulfilBooks
 from sim.sim_faults import BEFORE_MONEY_GOES_BACK, MONEY_BACK, Swarm, SwarmFaults
 from sim.sim_invariants import Invariants, Violation, Wellness
 from sim.sim_lifecycle import Lifecycle
-from sim.sim_network import CENTRA, FULFIL, Network, Post
+from sim.sim_network import CENTRA, Network, Post
 from sim.sim_people import People, Weather, day
-from sim.sim_scheduler import START, Actor, Scheduler, SimClock
+from sim.sim_scheduler import START, Actor, Scheduler, SimClock, told_to
 from sim.sim_shelves import Shelves
 from sim.sim_trade import Trade
 from sqlalchemy import event
@@ -34,7 +35,8 @@ from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_faults import FULFIL_FAULTS
 from integration.sandbox.fulfil_switches import FulfilSwitches
 from integration.sandbox.fulfil_webhooks import EVENT
-from integration.sandbox.generator import Played, play
+from integration.sandbox.generator import MARKET_WEIGHTS, Played, play
+from integration.sandbox.orderwise import OrderWise
 from integration.store import Store, StoreDown, reference
 from integration.web import Receiver
 from integration.wiring import Chance, World, build_world
@@ -89,6 +91,8 @@ class Result:
     healed_after: float = 0.0
     steps: int = 0
     proofs: int = 0
+    proofs_beside: int = 0
+    """Of these, in OrderWise."""
     zombies: int = 0
     window_units: int = 0
     trace: str = ""
@@ -110,9 +114,11 @@ class Simulation:
         without: Collection[str] = (),
         often: Collection[str] = (),
         whole: bool | None = None,
+        both: bool | None = None,
     ) -> None:
         self.seed, self.data = seed, Random(f"{seed}:data")
         self.whole = seed % LIVES_EVERY == 0 if whole is None else whole
+        self.both = orderwise.is_there(seed, whole=self.whole) if both is None else both
         self.scheduler = Scheduler(seed, listener=listener)
         self.clock = SimClock(self.scheduler)
         self.swarm = Swarm(seed, self.scheduler.tell, without, often)
@@ -124,15 +130,20 @@ class Simulation:
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()
-        self.invariants = Invariants(self.sql, self.centra, self.fulfil, self.scheduler, self.clock)
-        self.lifecycle = Lifecycle(self.sql, self.centra, self.fulfil, self.start_at)
+        self.erps: list[Erp] = [FulfilBooks(self.fulfil)]
         apps = {CENTRA: self.centra.app, FULFIL: self.fulfil.app}
+        if self.both:
+            self.orderwise = self._build_orderwise()
+            self.erps.append(orderwise.OrderWiseBooks(self.orderwise))
+            apps[orderwise.ORDERWISE] = self.orderwise.app
+        self.invariants = Invariants(self.sql, self.centra, self.erps, self.scheduler, self.clock)
+        self.lifecycle = Lifecycle(self.sql, self.centra, self.erps, self.start_at)
         self.network = Network(apps, self.scheduler, self.clock, self.swarm, self._sees)
         self._names = count(1)
         self._open_doors()
         self._people()
         watched = self.trade.scarce
-        self.shelves = Shelves(self.sql, self.centra, self.fulfil, self.scheduler, self.clock, self.start_at, watched)
+        self.shelves = Shelves(self.sql, self.centra, self.erps, self.scheduler, self.clock, self.start_at, watched)
         self._machinery()
 
     def _build_sandboxes(self) -> None:
@@ -152,8 +163,7 @@ class Simulation:
         self.start_at = START + timedelta(seconds=self.data.choice((-3600, 60)))
         told = MAPPINGS.joinpath("fulfil.toml").read_text()
         self.mapping = told.replace("start_at = 2026-01-01T00:00:00Z", f"start_at = {self.start_at:%Y-%m-%dT%H:%M:%SZ}")
-        if not self.whole:
-            self.mapping = re.sub(r"(?ms)^\[stock\b.*?(?=^\[(?!stock\b))", "", self.mapping)
+        self.mapping = self._followed(self.mapping)
         self.settles = self.whole and Random(f"{self.seed}:settling").random() < 0.4
         if self.settles:
             self.mapping += SETTLING
@@ -162,6 +172,7 @@ class Simulation:
             "sqlite://",
             LOCKSTEP_BRAND_EVENTS="yes" if self.hears_events else "no",
             LOCKSTEP_FULFIL_WEBHOOK_SECRETS=FULFIL_SECRET,
+            LOCKSTEP_ORDERWISE_WEBHOOK_SECRETS=orderwise.LOGIN,
         )
         self.store = Store("sqlite://", self.clock, self.scheduler.point)
         connections: list[sqlite3.Connection] = []
@@ -173,8 +184,21 @@ class Simulation:
         self.scheduler.stops_at = self.swarm.stops_at
         self.scheduler.roll_back = self.sql.rollback
         self.scheduler.in_transaction = lambda: self.sql.in_transaction
+        self._apply("fulfil", self.mapping)
+
+    def _followed(self, mapping: str) -> str:
+        """A mapping, without its stock where nobody is to look after stock."""
+        return mapping if self.whole else re.sub(r"(?ms)^\[stock\b.*?(?=^\[(?!stock\b))", "", mapping)
+
+    def _apply(self, connection: str, text: str) -> None:
         with self.store.write("apply") as tx:
-            reference.apply_mapping(tx, "fulfil", self.mapping, actor="sim")
+            reference.apply_mapping(tx, connection, text, actor="sim")
+
+    def _build_orderwise(self) -> OrderWise:
+        self.terms = orderwise.terms(self.seed)
+        text = self.terms.mapping(MAPPINGS.joinpath("orderwise.toml").read_text(), self.start_at)
+        self._apply("orderwise", self._followed(text))
+        return orderwise.open_tenant(self.clock, self.terms, text, self.seed, self.swarm)
 
     def _begin(self, _connection: Any) -> None:
         """Now and then the database is busy for longer than anybody waits, as SQLite says it."""
@@ -222,8 +246,9 @@ class Simulation:
         return self.post.deliver(url, body, headers, timeout)
 
     def _people(self) -> None:
-        self.trade = Trade(self.data, self.scheduler, self.clock, self.centra, self.fulfil)
-        timelines = day(self.data, self.seed, ORDERS if self.whole else ORDERS_ALONE, SHOP_OPEN)
+        self.trade = Trade(self.data, self.scheduler, self.clock, self.centra, self.erps)
+        markets = orderwise.MARKETS if self.both else MARKET_WEIGHTS
+        timelines = day(self.data, self.seed, ORDERS if self.whole else ORDERS_ALONE, SHOP_OPEN, markets)
         if self.whole:
             self.trade.stock_up()
             timelines = [self.trade.wanting(line) for line in timelines]
@@ -233,7 +258,7 @@ class Simulation:
             self.swarm.raging = True
             self.played = play(self.centra, timelines, self.clock)
 
-        people = People(self.data, self.scheduler, self.centra, self.fulfil, self.world("people"))
+        people = People(self.data, self.scheduler, self.centra, self.erps, self.world("people"))
         spawn = self.scheduler.spawn
         if self.whole:
             spawn("shop", lambda: self.trade.open_shop(begin))
@@ -249,8 +274,17 @@ class Simulation:
         if self.whole:
             self.disturbers.append(spawn("counter", self.trade.count))
             self.traders = [spawn("warehouse", self.trade.work), spawn("customers", self.trade.live)]
-        self.weather = Weather(self.scheduler, self.swarm, self.network, self.centra, self.fulfil, self.broker)
+        if self.both:
+            self._people_of_orderwise()
+        self.weather = Weather(self.scheduler, self.swarm, self.network, self.centra, self.erps, self.broker)
         self.disturbers.append(spawn("weather", self.weather.blow))
+
+    def _people_of_orderwise(self) -> None:
+        clerk = orderwise.Clerk(self.data, self.scheduler, self.orderwise, self.world("clerk"))
+        (self.traders if self.whole else self.disturbers).append(self.scheduler.spawn("clerk", clerk.work))
+        if self.terms.fetched:
+            visited = (self.orderwise, self.terms, self.network, self.post, self.scheduler)
+            self.scheduler.spawn("sessions", lambda: orderwise.run_sessions(*visited))
 
     def _machinery(self) -> None:
         self.pace = self.data.choice((5.0, 10.0, 20.0))
@@ -314,7 +348,7 @@ class Simulation:
     def run(self) -> Result:
         """The first push, chaos, then quiet. A broken promise, and any exception that reached nobody, is the result's `violation`."""
         result = Result(self.seed)
-        with _told_to(self.scheduler):
+        with told_to(self.scheduler):
             try:
                 self._chaos()
                 result.healed_after = self._heal()
@@ -351,6 +385,8 @@ class Simulation:
             self.scheduler.spawn("closing", self._close_trade, delay=TRADES_ON)
         began, self.pace = self.scheduler.now, 12.0
         wellness = Wellness(self.invariants, self.broker, self.start_at)
+        if self.both:
+            close_one(self.seed, self.erps, self.centra, self.network, self.scheduler, wellness, self._after_step)
         last = began
         looked = began
 
@@ -364,7 +400,7 @@ class Simulation:
                 return False
             return looked - began > QUIET and looked - last > 20
 
-        healed = self.scheduler.run(began + T_HEAL, self._after_step, done=well)
+        healed = self.scheduler.run(self.scheduler.now + T_HEAL, self._after_step, done=well)
         complaints = wellness.faults_of_ours() + (self.shelves.complaints(thorough=True) if self.whole else [])
         complaints += [] if healed else wellness.complaints() + (self.lifecycle.complaints() if self.whole else [])
         if complaints:
@@ -381,28 +417,12 @@ class Simulation:
         result.trace, result.fired = self.scheduler.trace, self.swarm.fired
         result.passed = getattr(self, "passed_in_chaos", self.scheduler.passed)
         result.crashed_at = self.scheduler.crashed_at
-        result.proofs, result.zombies = self.invariants.proofs, self.invariants.zombies
+        result.proofs, result.zombies = self.invariants.proofs.total(), self.invariants.zombies
+        result.proofs_beside = self.invariants.proofs["orderwise"]
         result.window_units = self.shelves.window_units
         result.states = Counter(dict(self.sql.execute("SELECT kind || ' ' || state, count(*) FROM job GROUP BY 1")))
         counted = "SELECT type, count(*) FROM exception WHERE state <> 'resolved' GROUP BY type"
         result.cases = Counter(dict(self.sql.execute(counted).fetchall()))
-
-
-@contextmanager
-def _told_to(scheduler: Scheduler) -> Iterator[None]:
-    """The product's own log becomes part of the story, and is written nowhere else."""
-
-    def tell(_logger: Any, _method: str, words: dict[str, Any]) -> dict[str, Any]:
-        shown = " ".join(str(value) for name, value in words.items() if value and name not in ("event", "key"))
-        scheduler.tell(f"{words['event']}: {words.get('key', '')} {shown}")
-        raise structlog.DropEvent
-
-    before = structlog.get_config()
-    structlog.configure(processors=[tell])
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 def simulate(
@@ -412,6 +432,9 @@ def simulate(
     often: Collection[str] = (),
     *,
     whole: bool | None = None,
+    both: bool | None = None,
 ) -> Result:
-    """Run one seed; `whole` says whether trade goes on after the orders, as every `LIVES_EVERY`th seed does."""
-    return Simulation(seed, listener, without, often, whole).run()
+    """Run one seed; `whole` says whether trade goes on after the orders, as every `LIVES_EVERY`th seed does, `both` whether
+    OrderWise is beside Fulfil.
+    """
+    return Simulation(seed, listener, without, often, whole, both).run()

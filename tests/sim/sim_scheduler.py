@@ -8,13 +8,14 @@ import hashlib
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import greenlet
+import structlog
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
@@ -180,3 +181,20 @@ class SimClock:
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         self._scheduler.spawn(f"timer-{next(self._timers)}", act, delay=seconds)
+
+
+@contextmanager
+def told_to(scheduler: Scheduler) -> Iterator[None]:
+    """The product's own log becomes part of the story, and is written nowhere else."""
+
+    def tell(_logger: Any, _method: str, words: dict[str, Any]) -> dict[str, Any]:
+        shown = " ".join(str(value) for name, value in words.items() if value and name not in ("event", "key"))
+        scheduler.tell(f"{words['event']}: {words.get('key', '')} {shown}")
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[tell])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

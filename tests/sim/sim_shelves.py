@@ -1,6 +1,6 @@
 """Stock as neither side alone can see it: what lies in the ERP's buildings against all that the shop has promised.
 
-Nothing is oversold. What Fulfil has for a SKU in a building is what lies in its storage, and what has left it for orders that
+Nothing is oversold. What an ERP has for a SKU in a building is what lies in its storage, and what has left it for orders that
 still stand; what the shop owes is every piece of those orders. At the moment an order is placed the shop must not owe more
 than there is. The honest window: when something falls on the ERP's side that no order of ours explains (a count, another
 channel, goods that left for a cancelled order), a window opens for that SKU and building; it closes when Centra shows
@@ -9,26 +9,19 @@ shoppers no more than there is. As many pieces as fell may be oversold within it
 
 import json
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sim.sim_invariants import PREFIX, Violation
+from sim.sim_erps import Erp, Shelf
+from sim.sim_invariants import Violation
 from sim.sim_scheduler import Scheduler, SimClock
 
-from integration.sandbox.catalogue import (
-    ERP_SKUS,
-    FULFIL_BUILDINGS,
-    GOODS,
-    UNMAPPED_MARKET,
-    WAREHOUSE_OF_MARKET,
-)
+from integration.sandbox.catalogue import ERP_SKUS, GOODS, UNMAPPED_MARKET, WAREHOUSE_OF_MARKET
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_stock import pieces_of
-from integration.sandbox.fulfil import Fulfil
 
-Shelf = tuple[int, str]
-"""(Centra's warehouse, SKU)"""
 _LEVELS = "SELECT place, sku, pushed, desired, pushed_figure_at FROM level WHERE pushed_figure_at IS NOT NULL"
 _DEAD = "SELECT number FROM job WHERE kind = 'order' AND state = 'dead'"
 _CASES = "SELECT cause || ' ' || message FROM exception WHERE state <> 'resolved' AND type LIKE 'STOCK%'"
@@ -41,13 +34,13 @@ class Shelves:
         self,
         sql: sqlite3.Connection,
         centra: Centra,
-        fulfil: Fulfil,
+        erps: Sequence[Erp],
         scheduler: Scheduler,
         clock: SimClock,
         start_at: datetime,
         watched: list[str],
     ) -> None:
-        self.sql, self.centra, self.fulfil, self.scheduler, self.clock = sql, centra, fulfil, scheduler, clock
+        self.sql, self.centra, self.erps, self.scheduler, self.clock = sql, centra, erps, scheduler, clock
         self.start_at, self.watched = start_at, watched
         self.window_units = 0
         self.windows: Counter[Shelf] = Counter()
@@ -59,8 +52,6 @@ class Shelves:
         self._stamps: dict[Shelf, str] = {}
         self._changes, self._seen, self._looked = 0, (-1, -1), -10.0
         centra.watchers.append(self._changed)
-        told = fulfil._records.watchers["stock.move"]
-        fulfil._records.watchers["stock.move"] = lambda move: (told(move), self._changed())[0]
 
     def _changed(self, *_: Any) -> None:
         self._changes += 1
@@ -68,7 +59,8 @@ class Shelves:
     # ------------------------------------------------------------------------------------------------ after every step
 
     def after_step(self) -> None:
-        seen = (self._changes, len(self.centra.book.stock.changes))
+        moved = self._changes + sum(erp.moves() for erp in self.erps)
+        seen = (moved, len(self.centra.book.stock.changes))
         if seen != self._seen:
             self._seen = seen
             self._nothing_is_oversold()
@@ -137,32 +129,16 @@ class Shelves:
 
     def supply(self) -> dict[Shelf, int]:
         """What lies in storage or has left for an order that stands, of the watched SKUs."""
-        stock = self.fulfil._states.stock
-        gone = self._gone()
         found: dict[Shelf, int] = {}
-        for sku in self.watched:
-            lying = stock.lying(stock.product(sku)["id"])
-            for house, place in FULFIL_BUILDINGS.items():
-                storage = self.fulfil._records.rows["stock.location"][place.fulfil_id]["storage_location"]
-                found[house, sku] = round(lying[storage]) + gone[house, sku]
+        for erp in self.erps:
+            found |= erp.lying(self.watched)
+            for gone in erp.left():
+                if gone.shelf in found and self._stands(gone.order):
+                    found[gone.shelf] += gone.pieces
         return found
 
-    def _gone(self) -> Counter[Shelf]:
-        records, found = self.fulfil._records, Counter[Shelf]()
-        house_of = {place.fulfil_id: house for house, place in FULFIL_BUILDINGS.items()}
-        for shipment in records.rows["stock.shipment.out"].values():
-            if shipment["state"] != "done" or not any(self._stands(sale) for sale in shipment["sales"]):
-                continue
-            for id in shipment["outgoing_moves"]:
-                move = records.rows["stock.move"][id]
-                sku = records.rows["product.product"][move["product"]]["code"]
-                for part, each in GOODS[sku].parts or ((sku, 1),):
-                    found[house_of[shipment["warehouse"]], part] += round(move["quantity"] * each)
-        return found
-
-    def _stands(self, sale: int) -> bool:
-        reference = str(self.fulfil._records.rows["sale.sale"][sale]["channel_identifier"])
-        order = self.centra.orders.get(int(reference.removeprefix(PREFIX)))
+    def _stands(self, number: int) -> bool:
+        order = self.centra.orders.get(number)
         return order is not None and order.status not in ("CANCELLED", "DELETED")
 
     def _stamps_never_go_back(self) -> None:
@@ -192,16 +168,13 @@ class Shelves:
         unknown = self._unknown()
         wanted = [sku for sku in ERP_SKUS if not GOODS[sku].is_bundle] if thorough else self.watched
         excused = " ".join(words for (words,) in self.sql.execute(_CASES))
-        stock, found = self.fulfil._states.stock, []
-        beside = self._beside()
-        for sku in wanted:
-            product = stock.product(sku)
-            for house, place in FULFIL_BUILDINGS.items():
-                figure = round(stock.level(product, [place.fulfil_id]).available)
-                due, shown = figure - unknown[house, sku], self._shown((house, sku))
-                least = max(0, due - beside[sku])
-                if sku not in excused and not (least <= shown <= max(0, due) or (least == 0 and shown < 0)):
-                    found.append(f"L3 {sku} in {house}: Centra shows {shown}, the formula says {due}")
+        beside, found = self._beside(), []
+        figures = {shelf: figure for erp in self.erps for shelf, figure in erp.available(wanted).items()}
+        for (house, sku), figure in figures.items():
+            due, shown = figure - unknown[house, sku], self._shown((house, sku))
+            least = max(0, due - beside[sku])
+            if sku not in excused and not (least <= shown <= max(0, due) or (least == 0 and shown < 0)):
+                found.append(f"L3 {sku} in {house}: Centra shows {shown}, the formula says {due}")
         return found
 
     def _beside(self) -> Counter[str]:
@@ -217,19 +190,11 @@ class Shelves:
         return found
 
     def _unknown(self) -> Counter[Shelf]:
-        """Pieces that Centra has sold and no sale of Fulfil's holds."""
-        held: dict[int, Counter[str]] = defaultdict(Counter)
-        records = self.fulfil._records
-        for sale in records.rows["sale.sale"].values():
-            reference = str(sale["channel_identifier"])
-            if not reference.startswith(PREFIX) or sale["state"] in ("cancel", "draft", "quotation"):
-                continue
-            for line in records.find("sale.line", "sale", sale["id"]):
-                product = records.rows["product.product"].get(line["product"])
-                for sku, each in (GOODS[product["code"]].parts or ((product["code"], 1),)) if product else ():
-                    held[int(reference.removeprefix(PREFIX))][sku] += round(line["quantity"] * each)
+        """Pieces that Centra has sold and no sale of an ERP's holds."""
+        held = {number: pieces for erp in self.erps for number, pieces in erp.held().items()}
         found: Counter[Shelf] = Counter()
         for number, order in self.centra.orders.items():
-            for sku, pieces in (self._pieces(order) - held[number]).items() if self._ours(order) else ():
-                found[WAREHOUSE_OF_MARKET[order.market.id], sku] += pieces
+            pieces = self._pieces(order) - held.get(number, Counter()) if self._ours(order) else Counter[str]()
+            for sku, left in pieces.items():
+                found[WAREHOUSE_OF_MARKET[order.market.id], sku] += left
         return found

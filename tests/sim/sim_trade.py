@@ -1,21 +1,20 @@
 """The trade around both systems: a shop that opens on full shelves, a warehouse, customers, and hands in the ERP's stock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
+from sim.sim_erps import Erp
 from sim.sim_scheduler import Scheduler, SimClock
 
-from integration.sandbox.catalogue import ERP_SKUS, FULFIL_BUILDINGS, FULFIL_WAREHOUSES, GOODS
+from integration.sandbox.catalogue import ERP_SKUS, GOODS
 from integration.sandbox.centra import Centra
 from integration.sandbox.centra_customers import Customers
 from integration.sandbox.centra_orders import BasketLine
-from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.generator import Timeline
 from integration.sandbox.warehouse import Habits, Warehouse
 
 PLAIN = tuple(sku for sku in ERP_SKUS if not GOODS[sku].is_bundle)
-SHELVES = tuple((house, sku) for house in FULFIL_BUILDINGS for sku in PLAIN)
 SCARCE = 3
 """SKUs of which there are a few pieces in every building; most baskets want one of them."""
 WANTED = 0.6
@@ -36,19 +35,23 @@ HABITS = Habits(
 class Trade:
     """Each part is an actor's work; none of them can be killed. `scarce` are the SKUs that sell out."""
 
-    def __init__(self, random: Random, scheduler: Scheduler, clock: SimClock, centra: Centra, fulfil: Fulfil) -> None:
-        self.random, self.scheduler, self.centra, self.fulfil = random, scheduler, centra, fulfil
+    def __init__(
+        self, random: Random, scheduler: Scheduler, clock: SimClock, centra: Centra, erps: Sequence[Erp]
+    ) -> None:
+        self.random, self.scheduler, self.centra, self.erps = random, scheduler, centra, erps
         self.scarce = random.sample(PLAIN, SCARCE)
-        self.warehouse = Warehouse(fulfil, Random(random.random()), clock, habits=HABITS)
+        self.shelves = [(house, sku) for erp in erps for house in erp.houses for sku in PLAIN]
+        self.warehouses = [Warehouse(erp.tenant, Random(random.random()), clock, habits=HABITS) for erp in erps]
         people = Random(random.random())
         self.customers = Customers(centra, people, clock, HURRY, AFTERWARDS, completes=False)
 
     def stock_up(self) -> None:
-        """Before the first second: little of what is scarce in Fulfil, nothing at all on Centra's shelves."""
+        """Before the first second: little of what is scarce in an ERP, nothing at all on Centra's shelves."""
         for sku in self.scarce:
-            for building in FULFIL_WAREHOUSES:
-                self.fulfil.adjust(sku, self.random.randint(1, 6), building)
-        for house, sku in SHELVES:
+            for erp in self.erps:
+                for house in erp.houses:
+                    erp.set_stock((house, sku), self.random.randint(1, 6))
+        for house, sku in self.shelves:
             self.centra.set_physical(sku, 0, house)
 
     def wanting(self, timeline: Timeline) -> Timeline:
@@ -64,18 +67,19 @@ class Trade:
 
     def open_shop(self, begin: Callable[[], None]) -> None:
         """The shop opens when our push has filled its shelves."""
-        at = self.centra.book.stock.at
-        while self.scheduler.now < OPENS_BY and not all(at(*shelf) for shelf in SHELVES if shelf[1] not in self.scarce):
+        at, filled = self.centra.book.stock.at, [shelf for shelf in self.shelves if shelf[1] not in self.scarce]
+        while self.scheduler.now < OPENS_BY and not all(at(*shelf) for shelf in filled):
             self.scheduler.sleep(3)
         self.scheduler.tell("the shop opens")
         begin()
 
     def work(self) -> None:
-        """The warehouse ships, receives and inspects."""
+        """The warehouses ship, receive and inspect."""
         while True:
             self.scheduler.sleep(self.random.uniform(5, 15))
-            for done in self.warehouse.step():
-                self.scheduler.tell(done)
+            for warehouse in self.warehouses:
+                for done in warehouse.step():
+                    self.scheduler.tell(done)
 
     def live(self) -> None:
         """Customers send things back, and the back office pays."""
@@ -85,17 +89,17 @@ class Trade:
                 self.scheduler.tell(f"{done.verb} of order {done.number} {done.refusal}")
 
     def count(self) -> None:
-        """Somebody else sells from the ERP's shelves or finds fewer pieces there; goods come in."""
-        stock = self.fulfil._states.stock
+        """Somebody else sells from an ERP's shelves or finds fewer pieces there; goods come in."""
+        houses = [(erp, house) for erp in self.erps for house in erp.houses]
         while True:
             self.scheduler.sleep(self.random.uniform(25, 100))
-            sku, building = self.random.choice(self.scarce), self.random.choice(list(FULFIL_WAREHOUSES))
-            lies = stock.lying(stock.product(sku)["id"])[stock.warehouse(building)["storage_location"]]
+            sku, (erp, house) = self.random.choice(self.scarce), self.random.choice(houses)
+            lies = erp.lying([sku])[house, sku]
             if self.random.random() < 0.35:
-                found = max(0.0, lies - self.random.randint(1, 3))
-                self.fulfil.adjust(sku, found, building)
-                self.scheduler.tell(f"{found:g} of {sku} are found in {building} instead of {lies:g}")
+                found = max(0, lies - self.random.randint(1, 3))
+                erp.set_stock((house, sku), found)
+                self.scheduler.tell(f"{found} of {sku} are found in {house} instead of {lies}")
             else:
                 pieces = self.random.randint(1, 4)
-                self.fulfil.receive_goods(sku, pieces, building)
-                self.scheduler.tell(f"{pieces} of {sku} come into {building}")
+                erp.goods_in((house, sku), pieces)
+                self.scheduler.tell(f"{pieces} of {sku} come into {house}")

@@ -379,7 +379,7 @@ def first_violation(*words: str, without: tuple[str, ...] = (), often: tuple[str
     if often:
         without += tuple(name for name in FAULTS if name.startswith("fulfil create") and name not in often)
     for seed in MORE if words else SEEDS:
-        result = simulate(seed, without=without, often=often, whole=False)
+        result = simulate(seed, without=without, often=often, whole=False, both=False)
         if result.violation:
             assert result.violation.startswith(words), result.violation
             return result.violation
@@ -485,5 +485,5 @@ def test_the_poll_alone_finds_orders_that_nobody_told_of(monkeypatch: pytest.Mon
     monkeypatch.setattr(Events, "happened", lambda events, *change: None)
     if not polls:
         monkeypatch.setattr(intake, "_mark_changed", lambda instance, world, seen, source: [])
-    violation = simulate(SEEDS[0], whole=False).violation
+    violation = simulate(SEEDS[0], whole=False, both=False).violation
     assert violation == "" if polls else violation.startswith("P1")

@@ -6,7 +6,7 @@ remembered and then trusted. In a refund's row, `occurred_at` is when the money 
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from integration import origin
 from integration.domain import credit as money
@@ -176,10 +176,11 @@ def _case_after(job: Job, refund: Refund, within: timedelta, type: str, cause: s
     """Past its promise, a waiting refund is a case; it goes on waiting."""
     if world.store.now() - refund.at < within:
         return
+    paid = refund.at.astimezone(UTC)
     case = world.case(
         type,
         cause,
-        f"{refund.amount} of order {refund.order_number}, paid back {refund.at:%Y-%m-%d %H:%M} UTC: {job.note}",
+        f"{refund.amount} of order {refund.order_number}, paid back {paid:%Y-%m-%d %H:%M} UTC: {job.note}",
         instance=job.key.instance,
         connection=job.values.get("connection") or job.row.connection or "",
         job_id=job.id,

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from integration.domain.order import Order
@@ -130,7 +130,8 @@ def _unsent(order: Order, changed_at: datetime, mappings: Collection[Mapping], n
         return Decision("held", why, mapping.connection)
     run = mapping.schedule.run_for(order.placed_at, changed_at, mapping.time_zone)
     if run is not None and now < run:
-        why = f"{SETTLING} since {changed_at:%Y-%m-%d %H:%M} UTC; goes at {run:%H:%M} UTC unless it changes again"
+        since, goes = (instant.astimezone(UTC) for instant in (changed_at, run))
+        why = f"{SETTLING} since {since:%Y-%m-%d %H:%M} UTC; goes at {goes:%H:%M} UTC unless it changes again"
         return Decision("held", why, mapping.connection, not_before=run)
     return Decision("ready", f"released: {order.status}, not on hold, paid for as the rule asks", mapping.connection)
 

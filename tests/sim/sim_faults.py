@@ -42,12 +42,13 @@ CALLS: dict[str, tuple[str, ...]] = {
     "fulfil return": (*_WRITE, "late", "search-lag", "duplicate-race"),
     "fulfil memo": (*_WRITE, "late", "search-lag", "recalculated"),
     "fulfil posting": _WRITE,
+    "orderwise login": _SILENT,
     "orderwise read": (*_SILENT, *_THROTTLED, "slow", "unauthorised", "forbidden"),
     "orderwise create": (
         *(*_SILENT, *_AFTER, "throttled", "late", "very-late", "slow", "unauthorised"),
         *("duplicate-race", "queued", "import-fails", "recalculated", "repriced-tax"),
     ),
-    "orderwise memo": ("error-before", *_AFTER, "late"),
+    "orderwise memo": ("error-before", "timeout-after", "late"),
     "orderwise session": ("ack-lost", "pull-lost", "garbled"),
     "orderwise import": ("import-fails", "recalculated", "repriced-tax"),
 }
@@ -79,7 +80,7 @@ OF_ORDERWISE = tuple(name for name in FAULTS if name.startswith("orderwise") or 
 
 BLOCKS = (
     *("centra read", "fulfil read", "fulfil create", "host unreachable", "outage", "token revoked", "database busy"),
-    *("orderwise read", "orderwise create", "orderwise session", "orderwise import"),
+    *("orderwise login", "orderwise read", "orderwise create", "orderwise session", "orderwise import"),
 )
 """What keeps orders from becoming parcels at all. Once it has had its time it ends before the rest, or nothing would ever be
 shipped, returned or credited while faults last.
@@ -102,7 +103,10 @@ MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return",
 RARE = (
     *MONEY_BACK,
     *("fulfil cancel", "settlement-fails", "clamp", "centra shipment", "centra capture", "centra completion"),
+    *OF_ORDERWISE,
 )
+ALWAYS_SURE = ("orderwise memo",)
+"""Five whole seeds of three hundred post one or two each."""
 DOOMED_EVERY = 5
 """The same for the seams of the product, whatever their names: at a fifth of them somebody is surely killed once."""
 STOPPED_EVERY = 3
@@ -124,7 +128,7 @@ _KIND_OF_OPERATION = {
     "post": "fulfil posting",
 }
 KINDS_OF_ORDERWISE = {
-    "token": "orderwise read",
+    "token": "orderwise login",
     "export_definition": "orderwise read",
     "create_order": "orderwise create",
     "create_credit": "orderwise memo",
@@ -221,7 +225,7 @@ def _drawn(random: Random) -> float:
 
 
 def _turn(name: str) -> int:
-    return RARE_SURE_EVERY if name.startswith(RARE) else SURE_EVERY
+    return 1 if name.startswith(ALWAYS_SURE) else RARE_SURE_EVERY if name.startswith(RARE) else SURE_EVERY
 
 
 class SwarmFaults(Faults):

@@ -363,7 +363,8 @@ class Simulation:
     def _chaos(self) -> None:
         while not self.swarm.raging:
             self.scheduler.run(self.scheduler.now + 1, self._after_step)
-        self.scheduler.run(self.scheduler.now + CHAOS, self._after_step)
+        lasts = CHAOS + (orderwise.CHAOS_LASTS_ON if self.both else 0.0)
+        self.scheduler.run(self.scheduler.now + lasts, self._after_step)
         if self.whole:
             self.swarm.clear_the_way()
             self.weather.clear()

@@ -41,7 +41,9 @@ def test_every_order_ends_exactly_once_or_in_one_exception_whatever_happens(
     assert not totals.violations, totals.table()
     batches = batches_of_the_run(found, run_folder)
     assert all(totals.proofs > totals.orders / 4 for totals in batches)
-    assert all(totals.proofs_beside > BATCH / 5 for totals in batches)  # one of them and more in every seed that has both
+    assert all(
+        totals.proofs_beside > BATCH / 5 for totals in batches
+    )  # one of them and more in every seed that has both
     untried = untried_by_all(batches) if BATCHES > 1 else set()  # fifty seeds are too few to have met every fault
     late = {name for name in untried if name.startswith(MONEY_BACK)}
     assert untried == late, untried - late

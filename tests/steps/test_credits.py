@@ -306,12 +306,14 @@ def test_a_pending_refund_waits_and_is_a_case_after_its_promise_and_then_is_cred
     number = sold(stage, 2)
     stage.centra.switches.capture_settles_after = timedelta(days=6).total_seconds()
     stage.centra.refund(int(number), Decimal("6.00"), "slow provider")
+    paid = stage.clock.now()
     follow(stage)
     row = money_row(stage, number)
     assert (row.state, row.source_status, all_memos(stage)) == ("held", "pending", [])
     stage.clock.sleep(timedelta(days=5, hours=1).total_seconds())
     stage.sweep(2)
-    the_case(stage, money_row(stage, number), "REFUND_PENDING")
+    case = the_case(stage, money_row(stage, number), "REFUND_PENDING")
+    assert f"{paid:%Y-%m-%d %H:%M} UTC" in case.message, "Centra's own zone is not ours"
     assert money_row(stage, number).state == "held"
     stage.clock.sleep(timedelta(days=1).total_seconds())
     stage.sweep(4)

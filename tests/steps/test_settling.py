@@ -52,7 +52,10 @@ def test_a_settled_order_goes_at_the_first_run_after_its_window(stages: OpenStag
     told(stage, number)
     row = stage.row(number)
     assert (row.state, asked_to_create(stage)) == ("held", 0)
-    assert row.reason.startswith("settling: unchanged since")
+    assert row.reason.startswith(f"settling: unchanged since {placed:%Y-%m-%d %H:%M} UTC"), (
+        "Centra's own zone is not ours"
+    )
+    assert f"goes at {row.not_before:%H:%M} UTC" in row.reason
     (waits,) = outlook(stage.world)["settling"]
     assert (waits["connection"], waits["orders"], waits["amount"]) == ("fulfil", 1, str(Money(row.total_minor, "GBP")))
     assert waits["goes_at"] == row.not_before

@@ -48,7 +48,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         *(*_SILENT, *_AFTER, "throttled", "late", "very-late", "slow", "unauthorised"),
         *("duplicate-race", "queued", "import-fails", "recalculated", "repriced-tax"),
     ),
-    "orderwise memo": ("error-before", "timeout-after", "late"),
+    "orderwise memo": ("timeout-after",),
     "orderwise session": ("ack-lost", "pull-lost", "garbled"),
     "orderwise import": ("import-fails", "recalculated", "repriced-tax"),
 }
@@ -106,7 +106,7 @@ RARE = (
     *OF_ORDERWISE,
 )
 ALWAYS_SURE = ("orderwise memo",)
-"""Five whole seeds of three hundred post one or two each."""
+"""Eight whole seeds of three hundred post one or two each."""
 DOOMED_EVERY = 5
 """The same for the seams of the product, whatever their names: at a fifth of them somebody is surely killed once."""
 STOPPED_EVERY = 3

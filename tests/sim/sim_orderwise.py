@@ -1,6 +1,6 @@
 """OrderWise beside Fulfil: which seeds have it, on what terms, and what its books say to the judges.
 
-Every fifth seed sells through both, and so does every third of those that are lived whole: half of the orders go to each, so
+A fifth of the seeds sell through both, and so does a third of those that are lived whole: half of the orders go to each, so
 that two ERPs cost little more than one. Waits that a mapping counts in quarters of an hour are minutes here. In some seeds an
 e-commerce session fetches the orders from us, in the others we post them; memos are keyed by a person or posted.
 """
@@ -35,11 +35,12 @@ from tasks.demo_clerk import credit_of, return_of
 
 EVERY, OF = 5, 4
 """The order lane alone has both in seeds whose rest by the first is the second."""
-WHOLE_EVERY, OF_WHOLE = 30, 20
+TENS, OF_TENS = 6, (1, 3)
+"""The same of whole seeds by their tens: none of those in which Fulfil's returns and memos are pressed."""
 FETCHED = 0.3
 """In so many of these seeds orders are fetched by sessions."""
-CREDITED_EVERY = 20
-"""In these memos are posted, in the others a person keys them."""
+KEYED_EVERY, KEYED = 12, 9
+"""By tens, too: in these a person keys memos, in the others they are posted."""
 MARKETS = {1: 16, 2: 14, 3: 8, 4: 7, 5: 3, 6: 2, 8: 28, 9: 22}
 """How often which market is sold in."""
 HOUSE = next(id for id, warehouse in CENTRA_WAREHOUSES.items() if not warehouse.fulfil_id)
@@ -63,7 +64,7 @@ CHAOS_LASTS_ON = 360.0
 
 
 def is_there(seed: int, *, whole: bool) -> bool:
-    return seed % WHOLE_EVERY == OF_WHOLE if whole else seed % EVERY == OF
+    return seed // 10 % TENS in OF_TENS if whole else seed % EVERY == OF
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def terms(seed: int) -> Terms:
     )
     return Terms(
         fetched=random.random() < FETCHED,
-        credits=seed % CREDITED_EVERY == 0,
+        credits=seed // 10 % KEYED_EVERY != KEYED,
         switches=switches,
         run_minutes=random.choice((1.0, 2.0)),
     )

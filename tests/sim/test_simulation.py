@@ -90,7 +90,7 @@ def test_only_who_comes_last_judges_and_only_what_no_batch_tried_is_untried(tmp_
 
 @pytest.mark.timeout(300)  # two interpreters start beside us
 def test_a_seed_tells_the_same_story_in_every_process() -> None:
-    seeds = (1, 2, 3)
+    seeds = (1, 2, 4)  # the last of them with both ERPs
     program = f"from sim.sim_run import simulate\nfor seed in {seeds}: print(simulate(seed).trace)"
     told = []
     for hashing in ("1", "2"):

@@ -180,6 +180,7 @@ def show(
         {"sku": row.sku, "shown": shelves[row.sku].available, "pushed_figure_at": row.figure_at} | seen for row in rows
     ]
     levels.write(tx, feed.connection, feed.place.id, shown)
+    levels.look_again(tx, feed.connection, feed.place.id, {row.sku: row.dirty_seq for row in rows})
     levels.settle(tx, feed.connection, feed.place.id, [row.sku for row in rows])
     names = [feed.named(row.sku) for row in rows]
     exceptions.resolve_named(tx, feed.connection, SKU_CASES, names, "verified: read back equal")

@@ -211,6 +211,15 @@ def write(tx: Transaction, connection: str, place: str, rows: Iterable[Mapping[s
     tx.execute(update(level).where(*these).values(columns), told)
 
 
+def look_again(tx: Transaction, connection: str, place: str, seen: Mapping[str, int]) -> None:
+    """Hints that came after a look began (SKU to its dirty_seq then) are not answered by it: the storefront is asked again."""
+    these = (level.c.connection == connection, level.c.place == place, level.c.sku == bindparam("s"))
+    newer = (level.c.state == "shown", level.c.dirty_seq > bindparam("seq"))
+    if seen:
+        told = [{"s": sku, "seq": seq} for sku, seq in seen.items()]
+        tx.execute(update(level).where(*these, *newer).values(state="hinted"), told)
+
+
 def put_figures(
     tx: Transaction, connection: str, place: str, figures: Mapping[str, int], at: datetime, noted: Mapping[str, int]
 ) -> set[str]:

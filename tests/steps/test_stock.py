@@ -1,6 +1,7 @@
 """What the ERP has to sell is what shoppers can buy: every piece is deducted once, by one of the two systems or by us."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from stage import Stage
@@ -24,6 +25,7 @@ from steps.stockroom import (
     writes,
 )
 
+from integration import stock
 from integration.sandbox.centra_orders import BasketLine
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.fulfil_seed import SUPPLIERS
@@ -272,6 +274,31 @@ def test_a_figure_that_grew_old_is_read_again_before_it_is_pushed(stages: OpenSt
 
 
 @pytest.mark.scenario("STK-07")
+def test_a_hint_that_comes_while_a_shelf_is_read_has_it_read_again(
+    stages: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A return is completed in Centra just then, which puts its pieces back by itself: the ERP's figure does not move any more."""
+    stage = stocked(stages, with_stock())
+    counted(stage, 10)
+    assert free(stage) == 10
+    read, late = stock.Feed.shelves, [True]
+
+    def shelves(feed: stock.Feed, refs: Any) -> Any:
+        found = read(feed, refs)
+        if late and SKU in refs:
+            late.clear()
+            stage.centra.set_physical(SKU, 12, 1)
+            with stage.store.write("hint") as tx:
+                stock.hint(tx, "fulfil", [SKU])
+        return found
+
+    monkeypatch.setattr(stock.Feed, "shelves", shelves)
+    hint(stage)
+    hint(stage, look=False)
+    assert not late
+    assert free(stage) == 10
+
+
 def test_markets_that_share_a_place_share_its_last_piece(stages: OpenStage) -> None:
     stage = stocked(stages)
     count(stage, 1, warehouse=65)

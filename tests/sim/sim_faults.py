@@ -48,7 +48,6 @@ CALLS: dict[str, tuple[str, ...]] = {
         *(*_SILENT, *_AFTER, "throttled", "late", "very-late", "slow", "unauthorised"),
         *("duplicate-race", "queued", "import-fails", "recalculated", "repriced-tax"),
     ),
-    "orderwise memo": ("timeout-after",),
     "orderwise session": ("ack-lost", "pull-lost", "garbled"),
     "orderwise import": ("import-fails", "recalculated", "repriced-tax"),
 }
@@ -99,13 +98,13 @@ BEFORE_MONEY_GOES_BACK = (
 SURE_EVERY, RARE_SURE_EVERY = 7, 3
 """No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity; of a third of those
 of rare calls, because few seeds have more than one or two that could suffer them."""
-MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return", "orderwise memo")
+MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return")
 RARE = (
     *MONEY_BACK,
     *("fulfil cancel", "settlement-fails", "clamp", "centra shipment", "centra capture", "centra completion"),
     *OF_ORDERWISE,
 )
-ALWAYS_SURE = ("orderwise memo", "orderwise create", "orderwise session", "orderwise import")
+ALWAYS_SURE = ("orderwise create", "orderwise session", "orderwise import")
 """Once in every seed: sixty of three hundred have them, and one or two of each call while faults last."""
 DOOMED_EVERY = 5
 """The same for the seams of the product, whatever their names: at a fifth of them somebody is surely killed once."""
@@ -131,7 +130,6 @@ KINDS_OF_ORDERWISE = {
     "token": "orderwise login",
     "export_definition": "orderwise read",
     "create_order": "orderwise create",
-    "create_credit": "orderwise memo",
     "session": "orderwise session",
     "session_import": "orderwise import",
 }

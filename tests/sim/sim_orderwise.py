@@ -242,11 +242,11 @@ class OrderWiseBooks:
     def memos(self) -> Mapping[str, list[Memo]]:
         found: dict[str, list[Memo]] = defaultdict(list)
         rows = self._rows(
-            "SELECT ch_reference, ch_posted, ROUND(ch_gross, 4) AS gross FROM credit_header ORDER BY ch_id"
+            "SELECT ch_reference, ch_posted, ROUND(ch_gross, 4) AS gross, ch_currency FROM credit_header ORDER BY ch_id"
         )
-        for reference, posted, gross in _values(rows):
+        for reference, posted, gross, currency in _values(rows):
             if str(reference).startswith(REFUND):
-                amount = Decimal(str(gross))
+                amount = rounded(Decimal(str(gross)), currency)
                 found[reference.removeprefix(REFUND)].append(Memo(bool(posted), amount, f"a credit of {amount}"))
         return found
 

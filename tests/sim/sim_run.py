@@ -370,7 +370,7 @@ class Simulation:
             self.weather.clear()
             self.changing.crashed = True
             self.scheduler.tell("what keeps orders back ends here")
-            self.scheduler.run(self.scheduler.now + (LONG_LIFE if self.late else LIFE), self._after_step)
+            self.scheduler.run(self.scheduler.now + (LONG_LIFE if self.late or self.both else LIFE), self._after_step)
         while not self.played.done:
             self.scheduler.run(self.scheduler.now + 30, self._after_step)
 

@@ -44,10 +44,12 @@ def perform(
     """
     if not _intend(store, job, write, lease, with_intent, may_intend):
         standing = _standing(store, job, write)
+        if standing is None:
+            may_send()
+            if not _intend(store, job, write, lease, with_intent, may_intend, again=True):
+                standing = _standing(store, job, write)  # a call whose worker was given up has answered meanwhile
         if standing is not None:
             return standing
-        may_send()
-        _intend(store, job, write, lease, with_intent, may_intend, again=True)
     ref = _send(store, job, write, point)
     return _answered(store, job, write, ref)
 
@@ -62,12 +64,13 @@ def _intend(
     *,
     again: bool = False,
 ) -> bool:
-    """Commit the intent while the lease is surely ours. False when an earlier intent stands in the way."""
+    """Commit the intent while the lease is surely ours. False when an earlier intent, or its answer, stands in the way."""
     with store.write("intent") as tx:
         may_intend(tx)
         doubt = tx.now + write.takes + write.wait
         if again:
-            effects.intend_again(tx, job.id, write.name, request=write.fingerprint, unknown_until=doubt)
+            if not effects.intend_again(tx, job.id, write.name, request=write.fingerprint, unknown_until=doubt):
+                return False
         elif not effects.intend(
             tx,
             job.id,

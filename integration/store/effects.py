@@ -35,16 +35,17 @@ def intend(
     return tx.scalar(first) is not None
 
 
-def intend_again(tx: Transaction, job_id: int, name: str, *, request: str, unknown_until: datetime) -> None:
-    """Record another try; the longest outstanding doubt is kept."""
+def intend_again(tx: Transaction, job_id: int, name: str, *, request: str, unknown_until: datetime) -> bool:
+    """Record another try; the longest outstanding doubt is kept. False, and nothing recorded, when an answer has come."""
     row = of(tx, job_id, name)
     assert row is not None
     until = max(unknown_until, row.unknown_until) if row.unknown_until else unknown_until
-    tx.execute(
+    again = (
         update(effect)
-        .where(effect.c.id == row.id)
-        .values(state="intent", request=request, tries=row.tries + 1, intent_at=tx.now, unknown_until=until)
+        .where(effect.c.id == row.id, effect.c.answer.is_(None))
+        .values(state="intent", request=request, tries=effect.c.tries + 1, intent_at=tx.now, unknown_until=until)
     )
+    return tx.scalar(again.returning(effect.c.id)) is not None
 
 
 def record(tx: Transaction, job_id: int, name: str, state: str) -> None:

@@ -239,6 +239,28 @@ def test_the_fence_alone_keeps_a_late_refusal_from_ending_the_doubt_of_a_newer_c
     assert len(bench.remote.documents) == documents
 
 
+def test_an_answer_that_comes_during_the_look_ends_it_and_nothing_is_sent_again(bench: Bench) -> None:
+    """The look finds nothing yet; a call whose worker was given up answers, and only then the look is over."""
+    bench.remote.late = 0
+    job = bench.claim("one")
+    assert job is not None
+    with pytest.raises(Unknown):
+        bench.send(job)
+    bench.clock.sleep((WAIT + TAKES).total_seconds() + 1)
+
+    def find() -> list[str]:
+        with bench.store.write() as tx:
+            effects.answer(tx, job.id, "document", "1")
+        return []
+
+    bench.write = replace(bench.write, find=find)
+    assert bench.send(job) == "1"
+    with bench.store.read() as tx:
+        row = effects.of(tx, job.id, "document")
+    assert row is not None
+    assert (row.state, row.tries) == ("done", 1)
+
+
 @pytest.mark.parametrize(("intent", "documents"), [(True, 1), (False, 2)], ids=["on", "off"])
 def test_the_intent_alone_keeps_what_cannot_be_looked_up_from_being_sent_again(
     bench: Bench, off: Off, intent: bool, documents: int

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from integration.errors import NotReady, Rejected, Unavailable, Unknown
+from integration.errors import LeaseLost, NotReady, Rejected, Unavailable, Unknown
 from integration.ports import EffectClass, Write
 from integration.store import Store, StoreDown, Transaction, effects, ledger
 from integration.store.ledger import Job
@@ -48,6 +48,8 @@ def perform(
             may_send()
             if not _intend(store, job, write, lease, with_intent, may_intend, again=True):
                 standing = _standing(store, job, write)  # a call whose worker was given up has answered meanwhile
+                if standing is None:
+                    raise LeaseLost(f"the {write.name} was answered and undone while it was looked for")
         if standing is not None:
             return standing
     ref = _send(store, job, write, point)

@@ -2,7 +2,8 @@
 
 Queues decide who is served next; they do not stop what was begun. So a task of a lower lane looks when it begins and before
 every write to the ledger, and with it before every claim and every call that costs a budget, whether an order is under way,
-and rests until it is through: never for long, so that a day full of orders slows the books and does not stop them.
+and rests until it is through: never for long, so that neither a day full of orders nor a system that keeps one for long
+stops the books.
 """
 
 import time
@@ -17,6 +18,24 @@ from tasks.celery import world
 LOOKS_EVERY = 0.01
 AT_MOST = 0.25
 """Seconds that a task waits for orders before one write."""
+IN_ALL = 1.0
+"""Seconds that a task waits for orders: an order that a slow system keeps for long does not keep all that others do."""
+
+
+class Courtesy:
+    """How one task of a lower lane lets orders pass."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.left = IN_ALL
+
+    def let_orders_pass(self) -> None:
+        """Wait while an order is under way."""
+        began = time.monotonic()
+        until = began + min(AT_MOST, self.left)
+        while time.monotonic() < until and counts.order_under_way(self.store):
+            time.sleep(LOOKS_EVERY)  # noqa: TID251 - the order is in other processes, in real time
+        self.left -= time.monotonic() - began
 
 
 @task_prerun.connect
@@ -24,16 +43,9 @@ def begin(task: Any, **_: Any) -> None:
     """A worker does one task at a time: what it writes from here on is written for this task's lane."""
     store = world().store
     lower = str(task.name).partition(".")[0] in LANES[1:]
-    store.before_write = (lambda: let_orders_pass(store)) if lower else at_once
+    store.before_write = Courtesy(store).let_orders_pass if lower else at_once
     store.before_write()
 
 
 def at_once() -> None:
     """An order's own task lets nobody pass."""
-
-
-def let_orders_pass(store: Store) -> None:
-    """Wait while an order is under way."""
-    until = time.monotonic() + AT_MOST
-    while counts.order_under_way(store) and time.monotonic() < until:
-        time.sleep(LOOKS_EVERY)  # noqa: TID251 - the order is in other processes, in real time

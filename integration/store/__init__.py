@@ -201,7 +201,10 @@ def _begun(connection: Connection, *, last: bool) -> bool:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     except DBAPIError as error:
-        if last or getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+        kind = (
+            getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        )  # the rest says why it is busy: recovery after a crash is one
+        if last or kind != sqlite3.SQLITE_BUSY:
             raise
         return False
     return True

@@ -115,6 +115,21 @@ def test_a_day_full_of_orders_slows_a_lower_lane_and_does_not_stop_it(
     assert looks[-1] is True  # still under way, and it goes on
 
 
+def test_a_task_waits_for_orders_a_second_in_all_however_often_it_writes(
+    looks: list[bool], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    here = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(right_of_way, "time", here)
+    stage.hint(stage.order())
+    begin("shipments.take_dispatch")
+    for _ in range(20):
+        write(stage.store)
+    assert right_of_way.IN_ALL <= now[0] <= right_of_way.IN_ALL + right_of_way.LOOKS_EVERY
+    begin("shipments.take_dispatch")
+    assert now[0] > right_of_way.IN_ALL + right_of_way.AT_MOST - right_of_way.LOOKS_EVERY
+
+
 def test_who_waits_for_another_writer_of_a_sqlite_file_gets_its_turn_or_says_that_it_is_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

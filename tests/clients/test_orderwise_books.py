@@ -143,7 +143,7 @@ def test_handling_is_a_surcharge_and_refused_where_orderwise_would_tax_it_otherw
     order = bench.order(handling=Decimal("1.20"))
     draft = bench.erp.compose(order, bench.mapping)
     bench.erp.order_write(draft).send()
-    assert draft.components["handling amount"] == Money(100, "GBP")
+    assert draft.components["surcharge Handling amount"] == Money(100, "GBP")
     assert differences(bench, draft) == {}
     (handling,) = bench.documents(draft.reference)[0]["dissurs"]
     assert not handling["discount"]

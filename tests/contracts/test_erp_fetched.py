@@ -145,7 +145,7 @@ def test_no_discount_of_orderwises_own_appears_and_handling_is_a_surcharge(bench
     bench.erp.order_write(draft).send()
     (standing,) = bench.erp.standing([draft.reference])[draft.reference]
     assert dict(standing.components) == dict(draft.components)
-    assert "handling amount" in standing.components
+    assert "surcharge Handling amount" in standing.components
     assert bench.stage.orderwise.books()["log"] == []
 
 
@@ -158,13 +158,11 @@ def test_no_discount_of_orderwises_own_appears_and_handling_is_a_surcharge(bench
     ],
 )
 def test_a_record_without_its_name_is_named_by_table_and_id(bench: Bench, table: str, type: str) -> None:
-    order, profile = bench.order(), bench.erp.profile
-    session = replace(
-        profile.session, **{table: {id: n for id, n in getattr(profile.session, table).items() if id != "1"}}
-    )
-    bench.erp.erp.profile = replace(profile, session=session)
+    tenant = dict(bench.mapping.tenant)
+    session = tenant["session"]
+    tenant["session"] = session | {table: {id: name for id, name in session[table].items() if id != "1"}}
     with pytest.raises(Unmapped) as raised:
-        bench.erp.compose(order, bench.mapping)
+        bench.erp.compose(bench.order(), replace(bench.mapping, tenant=tenant))
     assert (raised.value.type, raised.value.table, raised.value.key) == (type, f"tenant.session.{table}", "1")
 
 

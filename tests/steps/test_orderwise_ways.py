@@ -1,6 +1,7 @@
 """What only an OrderWise does to orders, stock and dispatches: its one customer, placeholders, status texts, edited exports."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from integration import stock as stock_rules
 from integration import waterfall
 from integration.erp.orderwise.client import sql_of
 from integration.sandbox.catalogue import ERP_SKUS, UNKNOWN_SKUS
-from integration.sandbox.centra_orders import BasketLine
+from integration.sandbox.centra_orders import BasketLine, VoucherUse
 from integration.sandbox.orderwise_catalogue import LEEDS
 from mappings import parse
 
@@ -70,6 +71,28 @@ def test_orders_of_all_countries_are_one_customers_and_each_keeps_its_own_taxes_
         codes.add(wanted)
     assert len(codes) == 4
     bench.stage.store.close()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[tenant.exports]", 'WELCOME10 = "Promotion"\n[tenant.exports]'),
+        ('handling = "Handling"', 'handling = "Packing"'),
+        ("send_payments = true", "send_payments = false"),
+        ('transport = "api"', 'transport = "session"'),
+    ],
+)
+def test_an_order_is_proved_again_with_the_profile_that_it_was_sent_with(stage: Stage, old: str, new: str) -> None:
+    stage.orderwise.add_discount("Handling")
+    number = placed(stage, vouchers=[VoucherUse("WELCOME10"), VoucherUse("GIFTCARD")], handling=Decimal("2.40"))
+    proved = stage.row(number).done_at
+    assert old in example("orderwise")
+    stage.apply(example("orderwise").replace(old, new, 1), "orderwise")
+    stage.orderwise.set_status(f"centra-{number}", "Dispatched")
+    run_feed(stage, "back_check", "orderwise")
+    stage.sweep(3)
+    row = stage.row(number)
+    assert (row.state, row.done_at > proved, cases(stage)) == ("proven", True, [])
 
 
 @pytest.mark.scenario("PRD-12")

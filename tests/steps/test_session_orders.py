@@ -10,6 +10,7 @@ from stage import ADDRESS, Stage
 from steps.conftest import OpenStage
 
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
+from integration.store import documents
 from integration.store.tables import document, effect
 
 
@@ -166,16 +167,21 @@ def test_what_is_fetched_is_what_centra_says_then(stage, shop):
 
 
 def test_one_order_that_cannot_be_composed_is_left_out_and_has_its_own_case(stage, shop):
-    good, bad = placed(stage, {}, {"shipping_option": "express"})
-    unnamed = at_once(session_text()).replace(
-        '"1" = "Royal Mail Tracked 48", "2" = "Royal', '"1" = "Royal Mail Tracked 48", "3" = "Royal'
-    )
-    stage.apply(unnamed, "orderwise")
+    good, bad = placed(stage, {}, {})
+    with stage.store.write() as tx:
+        documents.erase(tx, stage.row(bad).id)
     assert shop.run().imported == [f"centra-{good}"]
     stage.work()
-    assert cases(stage) == [("ORDER_SHIPPING_UNMAPPED", bad)]
-    assert "tenant.session.delivery_methods" in stage.open_cases()[0].message
+    assert cases(stage) == [("ORDER_VANISHED", bad)]
     assert stage.row(good).state == "proven"
+
+
+def test_what_is_on_offer_is_fetched_in_the_names_it_was_offered_with(stage, shop):
+    (number,) = placed(stage)
+    stage.apply(at_once(session_text()).replace('"1" = "Royal Mail Tracked 48"', '"3" = "Unknown"'), "orderwise")
+    assert shop.run().imported == [f"centra-{number}"]
+    stage.work()
+    assert (stage.row(number).state, cases(stage)) == ("proven", [])
 
 
 def test_a_batch_is_bounded_and_those_that_were_never_fetched_come_first(stage, shop):

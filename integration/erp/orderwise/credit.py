@@ -61,21 +61,21 @@ class Credit(Orders):
         self, reference: str, refund: Refund, order: Order, order_ref: str, parts: Sequence[RefundPart], mapping: Mapped
     ) -> dict[str, object]:
         market, currency = market_of(order, mapping), refund.amount.currency
-        country = order.ship_to.country
+        profile, country = self.profile_in(mapping), order.ship_to.country
         charge = wire.charge_tax(country, mapping)
         shipping = [part for part in parts if part.component == "shipping"]
         carriage = [total([getattr(part, name) for part in shipping], currency) for name in ("net", "tax")]
         untaxed, tax = (total([getattr(part, name) for part in parts], currency) for name in ("net", "tax"))
         words = {part.component: part for part in parts if not part.sku and part.component != "shipping"}
         return {
-            "customer": {"id": self.profile.customer},
+            "customer": {"id": profile.customer},
             "orderHeader": {
                 "systemOrderType": wire.CREDIT,
                 "eCommerceOrderNumber": reference,
                 "customerOrderRef": self.reference(order.number),
                 "originalOrderId": int(order_ref),
-                "orderDate": local(refund.at, self.profile.zone),
-                "pricesAsNet": self.profile.prices_as_net,
+                "orderDate": local(refund.at, profile.zone),
+                "pricesAsNet": profile.prices_as_net,
                 "deliveryNet": carriage[0].decimal,
                 "deliveryTax": carriage[1].decimal,
                 "deliveryGross": (carriage[0] + carriage[1]).decimal,

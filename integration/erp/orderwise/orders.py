@@ -43,25 +43,25 @@ class Orders(Tenant):
         return found
 
     def compose(self, order: Order, mapping: Mapped) -> Draft:
-        market = translation.market_of(order, mapping)
+        market, profile = translation.market_of(order, mapping), self.profile_in(mapping)
         found, discounts = self._priced(order, mapping)
         reference = self.reference(order.number)
-        request = wire.order_request(reference, found, market, mapping, self.profile, discounts)
+        request = wire.order_request(reference, found, market, mapping, profile, discounts)
         body = {"session": market.channel, "file": mapping.file, "order": request}
-        if self.profile.transport == SESSION:
+        if profile.transport == SESSION:
             request = xml_orders.numbered(request)
-            body = {"session": market.channel, "xml": xml_orders.sales_order(request, self.profile)}
+            body = {"session": market.channel, "xml": xml_orders.sales_order(request, profile)}
         return Draft(
             reference=reference,
             request=body,
             fingerprint=fingerprint(body),
-            components=wire.our_components(market.channel, request, order.currency, self.profile),
+            components=wire.our_components(market.channel, request, order.currency),
             carried=translation.carried(found),
         )
 
     def _priced(self, order: Order, mapping: Mapped) -> tuple[PricedOrder, Sequence[Dissur]]:
         """The order with the discounts beside it that OrderWise is to show; with none where it could not come to the total."""
-        shown = names(order, mapping, self.profile)
+        shown = names(order, mapping, self.profile_in(mapping))
         if shown:
             found = translation.priced(order, mapping, beside=shown)
             rows = dissurs(found, shown)
@@ -70,7 +70,7 @@ class Orders(Tenant):
         return translation.priced(order, mapping), ()
 
     def order_write(self, draft: Draft) -> Write:
-        pulled, session = self.profile.transport == SESSION, self.profile.session
+        pulled, session = "xml" in draft.request, self.profile.session
         offer = Offer(str(draft.request["session"]), session.acknowledged_within)
         return Write(
             name=SALES_ORDER,
@@ -145,7 +145,7 @@ class Orders(Tenant):
         for _, rows in sorted(orders.items()):
             head = next((row for row in rows if row["kind"] == "order"), None)
             if head is not None and head["reference"] in found:
-                components = wire.their_components(rows, self.profile) if len(rows) > 1 else {}
+                components = wire.their_components(rows) if len(rows) > 1 else {}
                 found[head["reference"]].append(self._standing(head, components))
         return found
 

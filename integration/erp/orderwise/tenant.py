@@ -10,8 +10,9 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from integration.erp.orderwise.client import OWAPI, Export, Row, sql_of
-from integration.erp.orderwise.profile import EXPORTS, Profile
+from integration.erp.orderwise.profile import EXPORTS, Profile, profile_of
 from integration.errors import Rejected
+from mappings import Mapping as Mapped
 
 PREFIX = "centra-"
 """Begins every reference of ours; our export definitions look for it."""
@@ -26,12 +27,23 @@ T = TypeVar("T")
 
 
 class Tenant:
-    """One OrderWise tenant."""
+    """One OrderWise tenant; `profile` is that of the newest mapping."""
 
     def __init__(self, name: str, client: OWAPI, profile: Profile) -> None:
         self.name = name
         self.client = client
         self.profile = profile
+        self._profiles: dict[int, tuple[Mapped, Profile]] = {}
+
+    def profile_in(self, mapping: Mapped) -> Profile:
+        """The profile of a mapping of this connection, be it one that is frozen on a job: a document is composed with it again as
+        it was sent, whatever has been named or switched since. Raises `BrokenMapping`.
+        """
+        read, profile = self._profiles.get(mapping.version, (None, self.profile))
+        if read is not mapping:
+            profile = profile_of(mapping)
+            self._profiles[mapping.version] = mapping, profile
+        return profile
 
     def reference(self, order_number: str) -> str:
         return f"{PREFIX}{order_number}"

@@ -212,7 +212,7 @@ def plain(value: Any) -> Any:
 # ------------------------------------------------------------------------------------------------------- components
 
 
-def our_components(session: int, request: Mapping[str, Any], currency: str, profile: Profile) -> dict[str, Value]:
+def our_components(session: int, request: Mapping[str, Any], currency: str) -> dict[str, Value]:
     """What the read-back must show, of the very request that is sent."""
     header = request["orderHeader"]
     found = _head(session, currency, header["deliveryMethodId"])
@@ -222,15 +222,14 @@ def our_components(session: int, request: Mapping[str, Any], currency: str, prof
     found |= _delivery(header["deliveryNet"], header["deliveryTax"], header["deliveryTaxCodeId"], currency)
     for row in sorted(request["dissurs"], key=lambda row: (row["description"], str(row["taxRateId"]))):
         found |= _dissur(
-            found, row["description"], row["price"], row["taxRateId"], row["discount"], row["grossDiscount"],
-            currency, profile,
-        )  # fmt: skip
+            found, row["description"], row["price"], row["taxRateId"], row["discount"], row["grossDiscount"], currency
+        )
     for row in request["payments"]:
         found |= _payment(found, row["paymentMethodId"], row["amount"], currency)
     return found | _totals(header["orderNet"], header["orderTax"], header["orderGross"], currency)
 
 
-def their_components(rows: Sequence[Row], profile: Profile) -> dict[str, Value]:
+def their_components(rows: Sequence[Row]) -> dict[str, Value]:
     """The same of the rows of one order in ORDER_BY_REF; what OrderWise added itself is there too."""
     head = next(row for row in rows if row["kind"] == "order")
     currency = str(head["currency"])
@@ -244,7 +243,7 @@ def their_components(rows: Sequence[Row], profile: Profile) -> dict[str, Value]:
             found |= _delivery(row["net"] or 0, row["tax"] or 0, row["tax_code"], currency)
         elif kind == "dissur":
             flags = (bool(row["is_discount"]), bool(row["is_gross"]))
-            found |= _dissur(found, row["description"], row["net"], row["tax_code"], *flags, currency, profile)
+            found |= _dissur(found, row["description"], row["net"], row["tax_code"], *flags, currency)
         elif kind == "payment":
             found |= _payment(found, row["method"], row["gross"], currency)
     return found | _totals(head["net"], head["tax"], head["gross"], currency)
@@ -287,11 +286,9 @@ def _dissur(
     discount: bool,
     gross: bool,
     currency: str,
-    profile: Profile,
 ) -> dict[str, Value]:
     """A surcharge or discount by its name; one that comes twice is two."""
-    ours = str(description) == profile.handling and not discount
-    name = "handling" if ours else f"{'discount' if discount else 'surcharge'} {description}"
+    name = f"{'discount' if discount else 'surcharge'} {description}"
     while f"{name} amount" in found:
         name += " again"
     words: dict[str, Value] = {f"{name} amount": Money.of(price, currency), f"{name} tax rate": _text(tax)}

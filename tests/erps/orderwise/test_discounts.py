@@ -34,7 +34,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def naming(bench: Bench, discounts: Mapping[str, str] = NAMES, **terms: Any) -> None:
-    bench.erp.profile = replace(bench.erp.profile, discounts=discounts, **terms)
+    bench.mapping = replace(bench.mapping, tenant=bench.mapping.tenant | {"discounts": discounts} | terms)
 
 
 def kept(bench: Bench, draft: Draft) -> dict[str, Any]:

@@ -18,8 +18,13 @@ from integration.ports import Shelf
 from integration.store import Transaction, exceptions, levels, schedule
 from integration.store.ledger import Job
 from integration.store.levels import NOTHING_SOLD
+from integration.wiring import World
 
 ASK_AGAIN = timedelta(seconds=30)
+CATALOGUE_PAGE = "catalogue page"
+"""The cursor of a reading of the storefront's catalogue: when it began and its next page, or `done`."""
+CUT_OFF = timedelta(seconds=20)
+"""A reading of the catalogue that got no page for so long was cut off; until then it goes on by itself."""
 FIGURE_HOLDS = timedelta(minutes=2)
 """An older figure is read again before it is pushed: what else the ERP sold meanwhile is unknown to it."""
 MOST_TRIES = 3
@@ -35,13 +40,19 @@ def agreed(feed: stock.Feed) -> None:
     with world.store.read() as tx:
         checked = schedule.read_cursor(tx, feed.connection, "places")
         catalogue = schedule.read_cursor(tx, feed.mapping.centra, "catalogue")
-    if catalogue is None:
-        world.ring("catalogue", Key(feed.mapping.centra, "feed", "first"))
+        if catalogue is None:
+            ring_catalogue(tx, world, feed.mapping.centra)
     if checked != str(feed.mapping.version):
         world.ring("places", Key(feed.connection, "feed", "first"))
     if catalogue is None or checked != str(feed.mapping.version):
         until = world.store.now() + ASK_AGAIN
         raise NotReady("Centra's catalogue is not read yet, or its warehouses are not as declared", until=until)
+
+
+def ring_catalogue(tx: Transaction, world: World, instance: str) -> None:
+    """Have the storefront's catalogue read, or read on where it was cut off, unless it is being read at this moment."""
+    if not schedule.moved_since(tx, instance, CATALOGUE_PAGE, tx.now - CUT_OFF):
+        world.ring("catalogue", Key(instance, "feed", "wanted"))
 
 
 def push(job: Job, feed: stock.Feed, rows: Sequence[Any]) -> None:
@@ -116,7 +127,7 @@ def _reckoned(tx: Transaction, feed: stock.Feed, rows: Sequence[Any], shelves: M
     if absent:
         levels.write(tx, feed.connection, feed.place.id, [{"sku": sku, "state": "orphan"} for sku in absent])
         levels.settle(tx, feed.connection, feed.place.id, absent)
-        feed.world.ring("catalogue", Key(feed.mapping.centra, "feed", "miss"))
+        ring_catalogue(tx, feed.world, feed.mapping.centra)
     fit = [row for row in rows if row.sku not in {*old, *absent}]
     sold = feed.sold(tx, [row.sku for row in fit])
     reckoned = {row.sku: feed.reckon(row, shelves[row.sku], sold.get(row.sku, NOTHING_SOLD), tx.now) for row in fit}

@@ -21,6 +21,8 @@ MOST_PAGES = 100_000
 """A page cap: a catalogue that never ends is a fault of its sender."""
 READ_AGAIN = timedelta(hours=1)
 """How soon a catalogue is read again because a SKU was missed in it."""
+READ_FOR = timedelta(seconds=20)
+"""A reading of the catalogue gives its slot back after this and goes on in the next."""
 COMPARED_FOR = timedelta(seconds=20)
 """A compare gives its slot back after this and goes on in the next."""
 FIRST_LOOK = timedelta(hours=1)
@@ -45,27 +47,45 @@ def movements(connection: str, world: World) -> None:
 
 
 def catalogue(instance: str, world: World) -> None:
-    """Read how the storefront addresses its SKUs. Orphans that it has now are looked at again."""
-    began = world.store.now()
-    storefront = world.storefronts[instance]
+    """Read how the storefront addresses its SKUs; a reading that was cut off goes on at its page.
+
+    The cursor `catalogue` holds when the last whole reading began. Whoever finds the page moved leaves the reading to him who
+    moved it: two at once would spend one budget twice.
+    """
+    now = world.store.now()
     with world.store.read() as tx:
-        told = schedule.read_cursor(tx, instance, "catalogue")
-    if told and began - datetime.fromisoformat(told) < READ_AGAIN:
-        return
-    for page in range(1, MOST_PAGES + 1):
-        found, more = storefront.variants(page)
+        whole = schedule.read_cursor(tx, instance, "catalogue")
+        told = schedule.read_cursor(tx, instance, shelves.CATALOGUE_PAGE)
+    began, _, at = (told or "").partition(" ")
+    if at in ("", "done"):
+        if whole and now - datetime.fromisoformat(whole) < READ_AGAIN:
+            return
+        began, at = now.isoformat(), "1"
+    page, mappings = int(at), world.mappings(instance)
+    while world.store.now() - now < READ_FOR:
+        found, more = world.storefronts[instance].variants(page)
+        page += 1
+        moved = f"{began} {page if more and page <= MOST_PAGES else 'done'}"
         with world.store.write("catalogue.page") as tx:
+            if not schedule.advance_cursor(tx, instance, shelves.CATALOGUE_PAGE, told, moved):
+                return
             levels.put_variants(tx, instance, ((variant.sku, variant.ref) for variant in found))
+            if not more:
+                _end_catalogue(tx, instance, mappings, datetime.fromisoformat(began))
         if not more:
-            break
-    else:
-        raise Rejected("SCHEMA_CHANGE", "centra:variants paging", f"{instance} offers page after page of SKUs")
-    mappings = world.mappings(instance)
-    with world.store.write("catalogue.read") as tx:
-        levels.forget_variants(tx, instance, began)
-        schedule.move_cursor(tx, instance, "catalogue", began.isoformat())
-        for mapping in mappings:
-            stock.hint(tx, mapping.connection, levels.found_again(tx, mapping.connection, instance), source="catalogue")
+            return
+        if page > MOST_PAGES:
+            raise Rejected("SCHEMA_CHANGE", "centra:variants paging", f"{instance} offers page after page of SKUs")
+        told = moved
+    world.ring("catalogue", Key(instance, "feed", "more"))
+
+
+def _end_catalogue(tx: Transaction, instance: str, mappings: Sequence[Mapped], began: datetime) -> None:
+    """What the whole reading did not name is gone; orphans that it named are worth another look."""
+    levels.forget_variants(tx, instance, began)
+    schedule.move_cursor(tx, instance, "catalogue", began.isoformat())
+    for mapping in mappings:
+        stock.hint(tx, mapping.connection, levels.found_again(tx, mapping.connection, instance), source="catalogue")
 
 
 def check_places(connection: str, world: World) -> None:
@@ -101,7 +121,8 @@ def check_places(connection: str, world: World) -> None:
 def compare(connection: str, world: World) -> None:
     """Hold every SKU of the ERP against the storefront once a night, page by page; mark only what differs.
 
-    The cursor `compare` holds when the night's compare began and where it stands; one that was cut off goes on.
+    The cursor `compare` holds when the night's compare began and where it stands; one that was cut off goes on. So does the
+    reading of the storefront's catalogue, which is rung here.
     """
     mapping = stock.declared(world, connection)
     if mapping is None or mapping.stock is None:
@@ -109,10 +130,12 @@ def compare(connection: str, world: World) -> None:
     with world.store.read() as tx:
         told = schedule.read_cursor(tx, connection, "compare") or ""
         ready = schedule.read_cursor(tx, mapping.centra, "catalogue") is not None
+        reading = schedule.read_cursor(tx, mapping.centra, shelves.CATALOGUE_PAGE) or "done"
+        if not ready or not reading.endswith("done"):
+            shelves.ring_catalogue(tx, world, mapping.centra)
     began, _, after = told.partition(" ")
     now = world.store.now()
     if not ready:
-        world.ring("catalogue", Key(mapping.centra, "feed", "first"))
         return
     if after in ("", "done"):
         if began and datetime.fromisoformat(began) >= _last_hour(now, mapping):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from integration.store import Transaction
 from integration.store.tables import cursor, heartbeat, run
@@ -22,6 +22,21 @@ def move_cursor(tx: Transaction, system: str, stream: str, value: str) -> None:
     """Set a feed's cursor; belongs into the transaction that stored what was read."""
     row = tx.insert(cursor).values(system=system, stream=stream, value=value, at=tx.now)
     tx.execute(row.on_conflict_do_update(index_elements=["system", "stream"], set_={"value": value, "at": tx.now}))
+
+
+def advance_cursor(tx: Transaction, system: str, stream: str, was: str | None, value: str) -> bool:
+    """Move a cursor on from where it was read; False when another has moved it meanwhile."""
+    if was is None:
+        row = tx.insert(cursor).values(system=system, stream=stream, value=value, at=tx.now).on_conflict_do_nothing()
+        return tx.scalar(row.returning(cursor.c.stream)) is not None
+    there = (cursor.c.system == system, cursor.c.stream == stream, cursor.c.value == was)
+    return tx.execute(update(cursor).where(*there).values(value=value, at=tx.now)).rowcount == 1
+
+
+def moved_since(tx: Transaction, system: str, stream: str, since: datetime) -> bool:
+    """Whether a cursor was moved after that moment."""
+    mine = (cursor.c.system == system, cursor.c.stream == stream, cursor.c.at > since)
+    return tx.scalar(select(cursor.c.stream).where(*mine)) is not None
 
 
 def is_peak(tx: Transaction) -> bool:

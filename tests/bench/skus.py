@@ -111,7 +111,8 @@ def _measured(sandbox: Any, folder: Path) -> dict[str, float]:
                     return
         raise TimeoutError("levels are still waiting")
 
-    fed("catalogue", "brand")
+    while not _known(world):
+        fed("catalogue", "brand")
     fed("places", "fulfil")
     began = time.monotonic()
     while not _compared(world):
@@ -131,6 +132,13 @@ def _measured(sandbox: Any, folder: Path) -> dict[str, float]:
     wrong = int(sandbox.stdout.readline())
     store.close()
     return {"compare": round(compared, 1), "push": round(pushed, 1), "wrong": wrong, "peak_mb": round(peak, 1)}
+
+
+def _known(world: Any) -> bool:
+    from integration.store import schedule
+
+    with world.store.read() as tx:
+        return schedule.read_cursor(tx, "brand", "catalogue") is not None
 
 
 def _compared(world: Any) -> bool:

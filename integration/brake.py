@@ -81,8 +81,8 @@ def _too_many(leaping: int, of: int, feed: Braked) -> bool:
     return leaping >= LEAST and leaping * 100 > of * feed.stock.brake_percent
 
 
-def is_on(tx: Transaction, connection: str) -> bool:
-    return (connection, LEAPS) in exceptions.open_causes(tx, TYPE)
+def is_on(tx: Transaction, connection: str, cause: str = LEAPS) -> bool:
+    return (connection, cause) in exceptions.open_causes(tx, TYPE)
 
 
 def shrunk(tx: Transaction, connection: str, told: int, stock: Stock) -> str:
@@ -107,6 +107,7 @@ def released(tx: Transaction, connection: str) -> bool:
 
 
 def release(tx: Transaction, connection: str) -> None:
-    """Let what leaps pass for a while, and the next compare tell of as few SKUs as it likes."""
-    schedule.move_cursor(tx, connection, SIZE, "0")
+    """Let what leaps pass for a while; where the catalogue shrank, let the next compare tell of as few SKUs as it likes."""
+    if is_on(tx, connection, FEWER):
+        schedule.move_cursor(tx, connection, SIZE, "0")
     schedule.move_cursor(tx, connection, "brake-released", (tx.now + RELEASED_FOR).isoformat())

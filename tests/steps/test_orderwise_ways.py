@@ -188,6 +188,20 @@ def test_a_poll_that_is_late_looks_back_to_the_one_before_it(stage: Stage, late_
     assert (level_of(stage), cases(stage)) == (17, [])
 
 
+def sold_at_the_counter(stage: Stage) -> list[str]:
+    """All but three pieces each of so many SKUs that it is a mass change."""
+    many = [sku for sku in sorted(ERP_SKUS) if sku.startswith("LS")][:40]
+    for sku in many:
+        edited(stage, f"UPDATE variant_stock_location SET vsl_free_stock_quantity = 3 WHERE vsl_vad_id = (SELECT vad_id FROM variant_detail WHERE vad_variant_code = '{sku}') AND vsl_sl_id = {LEEDS}")  # fmt: skip
+    return many
+
+
+def filtered(stage: Stage) -> None:
+    """Somebody adds a filter to our export of products that leaves out every other one."""
+    half = sql_of("products").replace("WHERE (v.vad_id > @after", "WHERE v.vad_id % 2 = 0 AND (v.vad_id > @after")
+    stage.orderwise.paste_export(PRODUCTS, half, "products")
+
+
 ON_HAND = (
     example("orderwise")
     .replace('figure = "available"', 'figure = "on hand"')
@@ -203,9 +217,7 @@ def test_another_figure_is_previewed_before_it_is_in_force_and_a_mass_change_is_
     stage.apply(ON_HAND, "orderwise")
     shown(stage)
     before = level_of(stage)
-    many = [sku for sku in sorted(ERP_SKUS) if sku.startswith("LS")][:40]
-    for sku in many:  # the counter sold nearly all of it, which what is on hand does not say
-        edited(stage, f"UPDATE variant_stock_location SET vsl_free_stock_quantity = 3 WHERE vsl_vad_id = (SELECT vad_id FROM variant_detail WHERE vad_variant_code = '{sku}') AND vsl_sl_id = {LEEDS}")  # fmt: skip
+    many = sold_at_the_counter(stage)  # what is on hand does not say so
     wanted = parse(example("orderwise"), "orderwise.toml", version=99)
     writes = int(stage.centra.requests["setStock"])
     told = {
@@ -230,8 +242,7 @@ def test_a_filter_that_halves_an_export_is_one_case_and_every_level_stays(stage:
     shown(stage)
     before = {sku: level_of(stage, sku) for sku in (SHIRT, SOCKS)}
     written = int(stage.centra.requests["setStock"])
-    filtered = sql_of("products").replace("WHERE (v.vad_id > @after", "WHERE v.vad_id % 2 = 0 AND (v.vad_id > @after")
-    stage.orderwise.paste_export(PRODUCTS, filtered, "products")
+    filtered(stage)
     night(stage)
     assert cases(stage) == [("STOCK_MASS_CHANGE_BRAKE", "fewer SKUs")]
     assert "was a filter added" in next(c.message for c in stage.open_cases() if c.cause == "fewer SKUs")
@@ -251,3 +262,16 @@ def test_a_catalogue_that_is_rightly_smaller_is_taken_as_it_is_after_a_persons_w
     assert cases(stage) == []
     night(stage)
     assert {type for type, _ in cases(stage)} == {"STOCK_SKU_ORPHAN"}
+
+
+def test_a_persons_word_on_a_mass_change_says_nothing_of_a_catalogue_that_shrinks(stage: Stage) -> None:
+    shown(stage)
+    sold_at_the_counter(stage)
+    night(stage)
+    assert cases(stage) == [("STOCK_MASS_CHANGE_BRAKE", "mass change")]
+    waterfall.release(stage.world, "orderwise", actor="ann", reason="the counter had a sale")
+    stage.work()
+    assert cases(stage) == []
+    filtered(stage)
+    night(stage)
+    assert cases(stage) == [("STOCK_MASS_CHANGE_BRAKE", "fewer SKUs")]

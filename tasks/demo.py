@@ -170,7 +170,7 @@ def _play(stack: Stack, store: Store, orders: int, say: Callable[[str], None], *
             rest.look(now, over and not _afoot(stack, store, now))
             time.sleep(0.5)
     spoiled = [each.opens for each in happenings if each.opens and each.done]
-    return Counter([*spoiled, *clerk.left.values()])
+    return Counter([*spoiled, *clerk.spared.values()])
 
 
 def _afoot(stack: Stack, store: Store, now: Progress) -> bool:

@@ -40,8 +40,10 @@ class Clerk:
     leaves: int = LEFT
     keyed: dict[int, float] = field(default_factory=dict)
     """What was keyed, by its case's id, and when Replay is pressed for it next."""
-    left: dict[int, str] = field(default_factory=dict)
-    """Cases that stay open, by id, with their type."""
+    spared: dict[int, str] = field(default_factory=dict)
+    """Cases that stay open because the plan is to leave so many, by id, with their type."""
+    given_up: set[int] = field(default_factory=set)
+    """Cases that stay open because they could not be keyed, or what was keyed is never seen: nobody planned these."""
     pressed: Counter[int] = field(default_factory=Counter)
 
     def work(self, store: Store) -> bool:
@@ -50,7 +52,7 @@ class Clerk:
             cases = [case for case in counts.open_cases(tx) if case["connection"] == CONNECTION]
         open_now = {case["id"]: case for case in cases if case["type"] in (RETURN, CREDIT, CANCELLATION)}
         for id, case in open_now.items():
-            if id not in self.keyed and id not in self.left:
+            if id not in self.keyed and id not in self.spared and id not in self.given_up:
                 self._take_up(id, case)
         due = [id for id, at in self.keyed.items() if id in open_now and monotonic() >= at]
         if due:
@@ -60,20 +62,22 @@ class Clerk:
             self.pressed.update(due)
             for id in [id for id in due if self.pressed[id] >= PRESSES]:
                 del self.keyed[id]
-                self.left[id] = open_now[id]["type"]
+                self.given_up.add(id)
         return bool(self.keyed.keys() & open_now.keys())
 
     def _take_up(self, id: int, case: Row) -> None:
         """Some are left alone; so is what the list does not say clearly enough to key, or OrderWise will not take."""
         asked = asked_for(case)
-        spared = case["type"] != CANCELLATION and list(self.left.values()).count(case["type"]) < self.leaves
-        if asked is None or spared:
-            self.left[id] = case["type"]
+        if asked is None:
+            self.given_up.add(id)
+            return
+        if case["type"] != CANCELLATION and list(self.spared.values()).count(case["type"]) < self.leaves:
+            self.spared[id] = case["type"]
             return
         try:
             self.stack.ask(self.stack.orderwise_url, *asked)
         except urllib.error.HTTPError:
-            self.left[id] = case["type"]
+            self.given_up.add(id)
             return
         self.keyed[id] = monotonic()
 

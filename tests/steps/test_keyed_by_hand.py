@@ -1,6 +1,7 @@
 """What OrderWise has no call for: the work-list says all that a person needs to key, and what was keyed reads back equal."""
 
 import json
+import urllib.error
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,9 @@ from stage import Stage
 from integration import casework
 from integration.sandbox.call import call
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
-from tasks.demo_clerk import asked_for, credit_of, return_of
+from integration.store import exceptions
+from tasks import demo_clerk
+from tasks.demo_clerk import Clerk, asked_for, credit_of, return_of
 
 Asked = tuple[str, dict[str, Any]]
 
@@ -99,3 +102,48 @@ def test_a_cancellation_keyed_from_its_case_is_followed_in_both(stage: Stage) ->
     until(stage, lambda: stage.row(number).state == "cancelled")
     assert stage.orderwise.books()["orders"][0]["status"] == "Cancelled"
     assert stage.open_cases() == []
+
+
+class Shop:
+    """What the clerk of the demo has in hand: OrderWise's screens, and a button Replay that shows nothing new."""
+
+    orderwise_url = "https://orderwise.test"
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def ask(self, base: str, path: str, body: Any) -> Any:
+        answer = call(self.stage.orderwise.app, "POST", path, json.dumps(body).encode())
+        if answer.status != 200:
+            raise urllib.error.HTTPError(base + path, answer.status, "refused", None, None)  # type: ignore[arg-type]
+
+    def lockstep(self, *words: str) -> str:
+        return ""
+
+
+def test_only_what_the_plan_leaves_counts_as_planned_and_not_what_the_clerk_could_not_key(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_clerk, "AGAIN", 0.0)
+    number = stage.order(lines=[BasketLine(SHIRT, 3)])
+    stage.hint(number)
+    until(stage, lambda: stage.row(number).state == "proven")
+    stage.orderwise.hold(f"centra-{number}")
+    said = "1 × LS101NVM of order line 1, under the reference return-1, against sales order 999999"
+    about = {"instance": "brand", "connection": "orderwise"}
+    cases = {
+        "says nothing to key": ("RETURN_NOT_ANNOUNCED", "goods came back", {}),
+        "left by the plan": ("RETURN_NOT_ANNOUNCED", said, {}),
+        "refused by OrderWise": ("RETURN_NOT_ANNOUNCED", said, {}),
+        "keyed and never seen": ("ORDER_CANCEL_TOO_LATE", "cancel it", {"job_id": stage.row(number).id}),
+    }
+    with stage.store.write() as tx:
+        ids = {
+            name: exceptions.open_case(tx, stage.world.case(type, name, message, **about, **more))
+            for name, (type, message, more) in cases.items()
+        }
+    clerk = Clerk(Shop(stage))
+    looks = [clerk.work(stage.store) for _ in range(demo_clerk.PRESSES)]
+    assert looks == [True] * (demo_clerk.PRESSES - 1) + [False]
+    assert clerk.spared == {ids["left by the plan"]: "RETURN_NOT_ANNOUNCED"}
+    assert clerk.given_up == set(ids.values()) - clerk.spared.keys()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select, text
 
 from integration.domain.order import Key
-from integration.store import Store, ledger, lives
+from integration.store import Store, counts, ledger, lives
 from integration.store.tables import OPEN_ROWS, STATES, job
 from integration.wiring import SystemClock
 
@@ -61,6 +61,9 @@ def test_looking_for_work_uses_the_index_of_open_rows(tmp_path: Path) -> None:
         key = Key("brand", "order", state)
         ledger.claim(store, link, key, owner="test", task_id="t", lease=LEASE, page=50)
         lives.another(store, link, key)
+    before = len(plans)
+    counts.order_under_way(store)  # it is asked before whatever a lower lane writes
+    assert [plan for plan in plans[before:] if "USING INDEX ix_job_open (lane=?)" in plan]
     searches = [plan for plan in plans if plan.startswith(("SEARCH", "SCAN job"))]
     assert searches
     assert [plan for plan in searches if "USING INDEX ix_job_open" not in plan] == []

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from integration.domain.money import Money, exponent, tax_rate
 from integration.domain.order import Order
-from integration.domain.pricing import TENDER, PricedOrder
+from integration.domain.pricing import TENDER, Part, PricedOrder
 from integration.erp.orderwise.profile import IN_PRICES, Profile
 from integration.errors import Unmapped
 from mappings import Mapping as Mapped
@@ -51,7 +51,12 @@ def names(order: Order, mapping: Mapped, profile: Profile) -> Mapping[int, str]:
 
 
 def dissurs(found: PricedOrder, named: Mapping[int, str]) -> list[Dissur] | None:
-    """What is sent for the discounts beside an order's parts; `None` where OrderWise could not come to the order's total."""
+    """What is sent for the discounts beside an order's parts; `None` where OrderWise could not come to the order's total.
+
+    It taxes handling by its rate, so handling must not bear the odd unit that discounts leave.
+    """
+    if found.handling is not None and found.handling.tax != tax_by_rate(found.handling):
+        return None
     sums: dict[tuple[str, Decimal], tuple[Money, Money]] = {}
     for each in found.reductions:
         key, nothing = (named[each.place], each.tax_percent), Money.zero(each.net.currency)
@@ -64,6 +69,11 @@ def dissurs(found: PricedOrder, named: Mapping[int, str]) -> list[Dissur] | None
             return None
         rows.append(Dissur(name, percent, price))
     return rows if _add_up(found, rows) else None
+
+
+def tax_by_rate(part: Part) -> Money:
+    """The tax that OrderWise puts on a part whose tax it is not told."""
+    return part.net.share(tax_rate(part.tax_percent))
 
 
 def _price(net: Money, tax: Money, rate: Fraction) -> Decimal | None:

@@ -13,15 +13,14 @@ OrderWise keeps it; where it does not, every order's proof says so.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
-from integration.domain.money import Money, MoneyError, digits, exponent, tax_rate, unit_prices
+from integration.domain.money import Money, MoneyError, digits, exponent, unit_prices
 from integration.domain.order import Address, Order
 from integration.domain.pricing import Part, PricedOrder
 from integration.domain.proof import Value
 from integration.erp.orderwise.client import Row
-from integration.erp.orderwise.discounts import Dissur
+from integration.erp.orderwise.discounts import Dissur, tax_by_rate
 from integration.erp.orderwise.profile import Profile
 from integration.erp.orderwise.tenant import local, sku_of
 from integration.errors import Rejected
@@ -148,7 +147,7 @@ def line_of(item: object) -> tuple[str, int]:
 
 def _handling(part: Part, tax: int, profile: Profile) -> Row:
     """A surcharge, which OrderWise taxes by its rate: refused where that is another tax than the storefront's."""
-    expected = part.net.share(Fraction(tax_rate(part.tax_percent)))
+    expected = tax_by_rate(part)
     if expected != part.tax:
         raise not_representable("handling", f"{part.net} of handling is taxed {part.tax}, its rate gives {expected}")
     return {

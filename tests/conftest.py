@@ -157,7 +157,7 @@ def celery_worker(start_worker: StartWorker, celery_worker_arguments: dict[str, 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         items.sort(key=_first_come)
-    if os.environ.get("LOCKSTEP_TEST_TIER") == "ci":
+    if os.environ.get("LOCKSTEP_TEST_TIER") in ("ci", "whole"):
         return
     for item in items:
         if item.get_closest_marker("ci"):

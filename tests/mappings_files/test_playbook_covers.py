@@ -19,6 +19,9 @@ NOT_TYPES = {
     "CAPTURE_PENDING": "an entry of Centra's payment history",
     "ORDER_WRITE": "the name of a constant",
     "ORDER_TYPES": "the name of a constant",
+    "CREDIT_MEMO": "the name of a constant",
+    "RETURN_CANCELLATION": "the name of a constant",
+    "RETURN_COMPLETION": "the name of a constant",
 }
 NOT_YET_RAISED = {
     "RATE_BUDGET_EXHAUSTED": "nothing opens it yet: a spent budget parks its jobs and shows on /metrics",

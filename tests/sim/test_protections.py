@@ -462,7 +462,7 @@ def no_read_back(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_sweep(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ledger, "due", lambda store, **terms: [])
+    patch.setattr(lives, "due", lambda store, **terms: [])
 
 
 def confirmed_before_commit(patch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """A stage on each kind of database, closed behind the test."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from stage import Stage
 from steps.moved_clock import close_stage, open_stage
 
 OpenStage = Callable[..., Stage]
+THIRD = 3
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +47,18 @@ def stage(stages: OpenStage) -> Stage:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL one variant of each test: what the variants differ in is not the database's."""
-    here, seen, left = Path(__file__).parent, set(), []
+    """On PostgreSQL one variant of every third test: what they differ in is seldom the database's, and what the store asks of
+    it is tested whole in `tests/store`. With LOCKSTEP_TEST_TIER=whole, one variant of each.
+    """
+    here, places, left = Path(__file__).parent, set(), []
+    every = 1 if os.environ.get("LOCKSTEP_TEST_TIER") == "whole" else THIRD
     for item in items:
         spec = getattr(item, "callspec", None)
         if item.path.parent == here and spec is not None and spec.params.get("database_url") == "postgresql":
             place = (item.path, item.function.__name__)
-            if place in seen:
+            if place in places or len(places) % every:
                 left.append(item)
-            seen.add(place)
+            places.add(place)
     if left:
         config.hook.pytest_deselected(items=left)
         gone = set(left)

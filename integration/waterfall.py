@@ -1,5 +1,6 @@
 """How a stock figure came about, step by step from the ERP's figure to what shoppers see; and what people say to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from integration import brake, stock
 from integration.domain.order import Key
 from integration.domain.stock import AVAILABLE, Reckoning
+from integration.ports import ERP
 from integration.store import exceptions, ledger, levels, reference
 from integration.store.levels import NOTHING_SOLD
 from integration.wiring import World
@@ -50,37 +52,55 @@ def worst(world: World, limit: int = MOST) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What shoppers see of a SKU in one place, and would see."""
+    """What shoppers see of a SKU in one place, and would see; `None`: they would go on seeing it, told of nothing any more."""
 
     place: str
     sku: str
     shown: int
-    would: int
+    would: int | None
 
 
-def preview(world: World, mapping: Mapped) -> list[Change]:
-    """What a mapping that is not in force would change for shoppers, the largest changes first. Reads the ERP, writes nothing.
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The largest changes first, then what would not be told any more; places that would be fed now, and no longer."""
+
+    changes: list[Change]
+    appear: list[str]
+    go: list[str]
+
+
+def preview(world: World, mapping: Mapped) -> Preview:
+    """What a mapping that is not in force would change for shoppers. Reads the ERP, writes nothing.
 
     Levels that were never shown are left out. Raises what reading the ERP raises.
     """
+    in_force = stock.declared(world, mapping.connection)
+    before, after = (set(m.stock.places) if m and m.stock else set() for m in (in_force, mapping))
     found: list[Change] = []
     erp = world.connect(mapping)
-    for place in mapping.stock.places.values() if mapping.stock else ():
-        feed = stock.feed_of(world, mapping, place.id)
-        assert feed is not None
+    for place in sorted(before | after):
+        feed = stock.feed_of(world, mapping, place)
         with world.store.read() as tx:
-            rows = [row for row in levels.all_in_place(tx, mapping.connection, place.id) if row.shown is not None]
-            sold, now = feed.sold(tx, [row.sku for row in rows]), tx.now
-        figures = erp.figures([row.sku for row in rows], place.zones or place.warehouses)
-        for row in rows:
-            mine, figure = sold.get(row.sku, NOTHING_SOLD), figures.get(row.sku)
-            if figure is not None:
-                has = figure.available if feed.stock.figure == AVAILABLE else figure.on_hand
-                held = (row.allocated or 0, row.demand or 0, mine.known, mine.unposted)
-                would = Reckoning(has, *held, feed.buffer(row, now), mine.late).shown
-                found.append(Change(place.id, row.sku, row.shown, would))
+            rows = [row for row in levels.all_in_place(tx, mapping.connection, place) if row.shown is not None]
+        would = _would(erp, feed, rows) if feed else {}
+        found += [Change(place, row.sku, row.shown, would.get(row.sku)) for row in rows]
     changed = [change for change in found if change.would != change.shown]
-    return sorted(changed, key=lambda change: (-abs(change.would - change.shown), change.place, change.sku))
+    changed.sort(key=lambda each: (each.would is None, -abs((each.would or 0) - each.shown), each.place, each.sku))
+    return Preview(changed, sorted(after - before), sorted(before - after))
+
+
+def _would(erp: ERP, feed: stock.Feed, rows: Sequence[Any]) -> dict[str, int]:
+    """What shoppers would see, of those SKUs of a place that would be told of."""
+    told = {row.sku: row for row in rows if not feed.stock.why_excluded(row.sku)}
+    with feed.world.store.read() as tx:
+        sold, now = feed.sold(tx, list(told)), tx.now
+    found = {}
+    for sku, figure in erp.figures(list(told), feed.place.zones or feed.place.warehouses).items():
+        row, mine = told[sku], sold.get(sku, NOTHING_SOLD)
+        has = figure.available if feed.stock.figure == AVAILABLE else figure.on_hand
+        held = (row.allocated or 0, row.demand or 0, mine.known, mine.unposted)
+        found[sku] = Reckoning(has, *held, feed.buffer(row, now), mine.late).shown
+    return found
 
 
 def _told(row: Any, mapping: Any, now: datetime) -> dict[str, Any]:

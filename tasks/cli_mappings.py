@@ -42,13 +42,24 @@ def preview_mappings(folder: Path | None) -> None:
 
     world = open_world()
     for connection, (_, mapping) in _valid(folder).items():
-        if mapping.stock is None:
+        told = preview(world, mapping)
+        if mapping.stock is None and not told.go:
             say(f"{connection}: pushes no stock")
             continue
-        changes = preview(world, mapping)
-        gone = sum(change.would <= 0 for change in changes)
-        say(f"{connection}: {len(changes)} levels would change, {gone} of them to nothing")
-        rows = [(change.sku, change.place, change.shown, max(0, change.would)) for change in changes[:PREVIEWED]]
+        new = [change.would for change in told.changes if change.would is not None]
+        left = len(told.changes) - len(new)
+        gone = sum(would <= 0 for would in new)
+        say(
+            f"{connection}: {len(new)} levels would change, {gone} of them to nothing; {left} would not be told any more"
+        )
+        for place in told.appear:
+            say(f"{connection}: place {place} would be fed from here, which it is not now")
+        for place in told.go:
+            say(f"{connection}: place {place} would not be fed from here any more, and keeps what it shows")
+        rows = [
+            (each.sku, each.place, each.shown, "not told" if each.would is None else max(0, each.would))
+            for each in told.changes[:PREVIEWED]
+        ]
         if rows:
             say_table(("SKU", "place", "shows", "would show"), rows, none="")
     say("A mass change is held by the brake until a person lets it pass: lockstep stock --release CONNECTION")
@@ -139,7 +150,7 @@ def list_mappings(as_json: bool) -> None:
     if as_json:
         say_json({"mappings": found})
         return
-    rows = [
+    shown = [
         [
             m["connection"],
             m["version"],
@@ -152,7 +163,7 @@ def list_mappings(as_json: bool) -> None:
         for m in found
     ]
     columns = ("connection", "version", "centra", "markets", "orders from (UTC)", "applied (UTC)", "by")
-    say_table(columns, rows, none="no mapping is in force: run `lockstep mappings apply`")
+    say_table(columns, shown, none="no mapping is in force: run `lockstep mappings apply`")
 
 
 def _day(at: datetime) -> str:

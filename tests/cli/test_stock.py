@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import Lockstep
-from stage import Stage
+from stage import Stage, example
 from steps.looking import run_feed
-from steps.stockroom import SKU, count, counted, free, hint
+from steps.stockroom import SKU, at, count, counted, free, hint
 
 from integration.sandbox.catalogue import ERP_SKUS
 from integration.sandbox.centra_orders import BasketLine
@@ -87,3 +87,30 @@ def test_a_sale_is_stopped_for_some_hours(stage: Stage, lockstep: Lockstep) -> N
 
 def test_a_sku_that_nobody_knows_is_said_to_be_so(lockstep: Lockstep) -> None:
     assert "no stock of 'NONE' is known" in lockstep("stock", "NONE").output
+
+
+@pytest.mark.scenario("STK-21")
+def test_a_setting_is_previewed_with_what_it_leaves_out_and_with_the_places_that_come_and_go(
+    stage: Stage, lockstep: Lockstep, tmp_path: Path
+) -> None:
+    fewer, none, excluded = SKU, PLAIN[0], PLAIN[-1]
+    counted(stage, 50, fewer, none, excluded)
+    shown = {sku: at(stage, sku).shown for sku in (fewer, none, excluded)}
+    assert set(shown.values()) == {50}
+    text = example().replace("[stock.places.4]", "[stock.places.6]")
+    words = f'[stock.buffers]\n"{fewer}" = 20\n"{none}" = 99\n[stock.excluded]\n"{excluded}" = "a gift"\n\n[bundles]'
+    (tmp_path / "fulfil.toml").write_text(text.replace("[bundles]", words))
+    told = lockstep("mappings", "preview", tmp_path)
+    assert told.exit_code == 0, told.output
+    lines = [line.split() for line in told.output.splitlines()]
+    # two SKUs in three places are; in Osaka none of the three, and the gift nowhere
+    assert "fulfil: 6 levels would change, 1 of them to nothing; 6 would not be told any more" in told.output
+    assert "fulfil: place 6 would be fed from here, which it is not now" in told.output
+    assert "fulfil: place 4 would not be fed from here any more" in told.output
+    assert [none, "1", "50", "0"] in lines
+    assert [fewer, "1", "50", "30"] in lines
+    assert [excluded, "1", "50", "not", "told"] in lines
+    assert {sku: at(stage, sku).shown for sku in shown} == shown
+    stage.apply((tmp_path / "fulfil.toml").read_text())
+    told = lockstep("mappings", "preview", tmp_path)
+    assert "place" not in told.output.splitlines()[0]

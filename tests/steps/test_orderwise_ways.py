@@ -220,9 +220,8 @@ def test_another_figure_is_previewed_before_it_is_in_force_and_a_mass_change_is_
     many = sold_at_the_counter(stage)  # what is on hand does not say so
     wanted = parse(example("orderwise"), "orderwise.toml", version=99)
     writes = int(stage.centra.requests["setStock"])
-    told = {
-        (change.place, change.sku): (change.shown, change.would) for change in waterfall.preview(stage.world, wanted)
-    }
+    changes = waterfall.preview(stage.world, wanted).changes
+    told = {(change.place, change.sku): (change.shown, change.would) for change in changes}
     assert {told["5", sku] for sku in many} == {(before, 3)}
     assert int(stage.centra.requests["setStock"]) == writes
     stage.apply(example("orderwise"), "orderwise")

@@ -24,6 +24,8 @@ from mappings import Place, Stock, parse
 BATCH = SHELF_PAGE
 """SKUs of one run, one read of shelves and one `setStock`. How many a `setStock` may name is unconfirmed; 200 is what lists
 were seen to take. 20,000 changes are then 100 mutations; Centra's smallest plan has 1,800 an hour."""
+AT_ONCE = 50
+"""Figures written in one commit: while it lasts, no other process writes to an SQLite."""
 FIGURE_HOLDS = timedelta(minutes=2)
 """An older figure is read again before it is pushed: what else the ERP sold meanwhile is unknown to it."""
 CALL_TAKES = timedelta(seconds=60)
@@ -205,23 +207,35 @@ def read_figures(job: Job, feed: Feed, rows: Sequence[Any]) -> None:
     world, place = feed.world, feed.place.id
     at = world.store.now()
     figures = feed.figures([row.sku for row in rows])
-    with world.store.write("levels.read") as tx:
-        hold(tx, job, world)
-        noted = {row.sku: row.dirty_seq for row in rows}
-        stored = levels.put_figures(tx, feed.connection, place, figures, at, noted)
-        sold = feed.sold(tx, stored)
-        told: list[dict[str, Any]] = []
-        same: list[str] = []
-        for row in rows:
-            if row.sku in stored:
-                mine = sold.get(row.sku, NOTHING_SOLD)
-                as_before = _as_before(row, figures[row.sku], mine, feed)
-                state = "shown" if as_before else "read"
-                told.append({"sku": row.sku, "known": mine.known, "unposted": mine.unposted, "state": state})
-                same += [row.sku] if as_before else []
-        levels.write(tx, feed.connection, place, told)
-        levels.settle(tx, feed.connection, place, same)
-        brake.absent(tx, feed, [row for row in rows if row.sku not in figures], len(rows))
+    told = [row for row in rows if row.sku in figures]
+    absent = [row for row in rows if row.sku not in figures]
+    for start in range(0, len(told), AT_ONCE):
+        with world.store.write("levels.read") as tx:
+            hold(tx, job, world)
+            _put(tx, feed, told[start : start + AT_ONCE], figures, at)
+    if absent:
+        with world.store.write("levels.absent") as tx:
+            hold(tx, job, world)
+            levels.put_figures(tx, feed.connection, place, {}, at, {row.sku: row.dirty_seq for row in absent})
+            brake.absent(tx, feed, absent, len(rows))
+
+
+def _put(tx: Transaction, feed: Feed, rows: Sequence[Any], figures: Mapping[str, int], at: datetime) -> None:
+    place = feed.place.id
+    noted = {row.sku: row.dirty_seq for row in rows}
+    stored = levels.put_figures(tx, feed.connection, place, {sku: figures[sku] for sku in noted}, at, noted)
+    sold = feed.sold(tx, stored)
+    told: list[dict[str, Any]] = []
+    same: list[str] = []
+    for row in rows:
+        if row.sku in stored:
+            mine = sold.get(row.sku, NOTHING_SOLD)
+            as_before = _as_before(row, figures[row.sku], mine, feed)
+            state = "shown" if as_before else "read"
+            told.append({"sku": row.sku, "known": mine.known, "unposted": mine.unposted, "state": state})
+            same += [row.sku] if as_before else []
+    levels.write(tx, feed.connection, place, told)
+    levels.settle(tx, feed.connection, place, same)
 
 
 def _as_before(row: Any, figure: int, sold: Sold, feed: Feed) -> bool:

@@ -1,18 +1,21 @@
 """`lockstep doctor` at an OrderWise: what nobody can read is asked for, and every id of the mapping is held against the tenant."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cli.conftest import Lockstep
 from cli.test_doctor import examined
+from click.testing import Result
 from orderwise_shop import session_text
-from stage import Stage, example
+from stage import MAPPINGS, Stage, example
 
 from integration.erp.orderwise.examination import ASKED
 from integration.erp.orderwise.profile import profile_of
 from integration.settings import read_settings
-from mappings import BrokenMapping, check_one_book, parse
+from mappings import BrokenMapping, parse
 from tasks.doctor import Finding
 
 TEXT = example("orderwise")
@@ -191,22 +194,36 @@ def test_two_shops_on_one_session_are_refused_before_the_mapping_is_in_force() -
 
 
 @pytest.mark.scenario("ORD-20")
-@pytest.mark.parametrize(("brand", "session"), [("other", 30), ("brand", 28)])
+@pytest.mark.parametrize(
+    ("brand", "session", "says"),
+    [
+        ("other", 30, "orderwise.toml books the orders of brand in the same ERP"),
+        ("brand", 28, "orderwise.toml sends Outlet / United Kingdom to channel 28 of the same ERP too"),
+    ],
+)
 def test_two_shops_that_meet_in_one_tenant_are_refused_when_applied_and_found_by_the_doctor(
-    now: Stage, brand: str, session: int
+    now: Stage, lockstep: Lockstep, tmp_path: Path, brand: str, session: int, says: str
 ) -> None:
     second = changed('centra = "brand"', f'centra = "{brand}"')
     for n, channel in ((28, session), (29, 31)):
         second = changed(f"channel = {n}", f"channel = {channel}", second)
     second = second.replace("Outlet / ", "Second / ").replace("Wholesale / ", "Third / ")
-    pair = [parse(TEXT, "orderwise.toml"), parse(second, "second.toml")]
-    here = now.settings.erp_address("orderwise")
-    with pytest.raises(BrokenMapping):
-        check_one_book(pair, {"orderwise": here, "second": f"{here}/".upper()})
-    check_one_book(pair, {"orderwise": here, "second": "https://elsewhere.test"})
-    check_one_book(pair, {"orderwise": here, "second": ""})
-    more = {"LOCKSTEP_SECOND_URL": here, "LOCKSTEP_SECOND_TOKEN": "a:b"}
-    settings = read_settings({**now.settings.variables, **more})
-    now.apply(second, "second")
+    folder, here = tmp_path / "mappings", now.settings.erp_address("orderwise")
+    folder.mkdir()
+    shutil.copy(MAPPINGS / "playbook.toml", folder)
+    (folder / "second.toml").write_text(changed("[stock.places.5]", "[stock.places.6]", second))
+
+    def applied(address: str) -> Result:
+        reached = {"LOCKSTEP_SECOND_URL": address, "LOCKSTEP_SECOND_TOKEN": "a:b"}
+        now.world.settings = read_settings({**now.settings.variables, **reached})
+        return lockstep("mappings", "apply", folder)
+
+    for address in (here, f"{here}/".upper()):
+        refused = applied(address)
+        assert (refused.exit_code, says in refused.stderr) == (2, True), refused.output
+        assert [mapping.connection for mapping in now.world.connections()] == ["orderwise"]
+    assert "second: version 1 is in force now" in applied("https://elsewhere.test").stdout
+    assert "second: version 1 is in force already" in applied("").stdout  # one that is not configured yet meets nobody
+    settings = read_settings({**now.world.settings.variables, "LOCKSTEP_SECOND_URL": here})
     found = examined(now, variables=settings.variables)["ERPs that are shared"]
     assert (found.grade, "orderwise.toml" in found.says) == ("FAIL", True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, chain
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import celeryd_after_setup, setup_logging, worker_process_init
 from kombu.exceptions import LimitExceeded, OperationalError
 
 from integration import telemetry
@@ -91,6 +91,17 @@ def world() -> World:
 @setup_logging.connect
 def _logging(**_: Any) -> None:
     telemetry.configure(read_settings())
+
+
+@celeryd_after_setup.connect
+def reserve_orders(sender: str, instance: Any, **_: Any) -> None:
+    """RabbitMQ knows no order of queues: an order could be handed to the Procfile's `lanes` worker while its hands are full.
+    There orders have workers of their own alone; a worker of another name hears what it was told to.
+    """
+    queues = instance.app.amqp.queues
+    on_redis = instance.app.conf.broker_url.startswith("redis")
+    if sender.startswith("lanes@") and not on_redis and len(queues.consume_from) > 1:
+        queues.deselect(["orders"])
 
 
 @worker_process_init.connect

@@ -4,9 +4,11 @@ import json
 import shlex
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.app.amqp import Queues
 from sqlalchemy import select
 from stage import Stage
 
@@ -14,13 +16,32 @@ import celeryconfig
 from integration.budget import LANES
 from integration.settings import read_settings
 from integration.store.tables import metadata
-from tasks.celery import CHAINS, TASKS, app
+from tasks.celery import CHAINS, TASKS, app, reserve_orders
 from tasks.feed import FEEDS
 from tasks.step import SHORT_WAIT, Verdict
 
 app.loader.import_default_modules()
 OURS = sorted(name for name in app.tasks if not name.startswith(("celery.", "pytest_celery.")))
 PROCFILE = Path(celeryconfig.__file__).parent / "Procfile"
+
+
+@pytest.mark.parametrize(
+    ("name", "broker", "heard"),
+    [
+        ("lanes@host", "amqp://", ["shipments", "stock"]),
+        ("lanes@host", "amqps://", ["shipments", "stock"]),
+        ("lanes@host", "redis://", ["orders", "shipments", "stock"]),
+        ("everything@host", "amqp://", ["orders", "shipments", "stock"]),
+    ],
+)
+def test_on_rabbitmq_no_order_is_handed_to_the_worker_of_the_lower_lanes(
+    name: str, broker: str, heard: list[str]
+) -> None:
+    queues = Queues(list(celeryconfig.task_queues))
+    queues.select(("orders", "shipments", "stock"))
+    conf = SimpleNamespace(broker_url=broker)
+    reserve_orders(name, SimpleNamespace(app=SimpleNamespace(amqp=SimpleNamespace(queues=queues), conf=conf)))
+    assert list(queues.consume_from) == heard
 
 
 def test_messages_are_json_and_there_is_no_result_backend() -> None:

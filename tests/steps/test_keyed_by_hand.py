@@ -4,6 +4,7 @@ import json
 import urllib.error
 from collections.abc import Callable
 from decimal import Decimal
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ class Shop:
     def ask(self, base: str, path: str, body: Any) -> Any:
         answer = call(self.stage.orderwise.app, "POST", path, json.dumps(body).encode())
         if answer.status != 200:
-            raise urllib.error.HTTPError(base + path, answer.status, "refused", None, None)  # type: ignore[arg-type]
+            raise urllib.error.HTTPError(base + path, answer.status, "refused", Message(), None)
 
     def lockstep(self, *words: str) -> str:
         return ""

@@ -101,10 +101,12 @@ def replay(
             _check_token(world, rows, tx.now, plan_token)
         going = [row for row in rows if _step(row, tx.now).does]
         alone = _is_alone(tx, [row.id for row in going], actor, reason)
-        keys = ledger.wake(tx, [row.job_id for row in going], "operator", why) if not alone else []
-        for row in going if not alone else ():
-            exceptions.note(tx, row.id, actor, "replayed", reason)
-            _audit(tx, actor, "replayed", row.id, reason)
+        keys: list[Key] = []
+        if not alone:
+            keys = ledger.wake(tx, [row.job_id for row in going], "operator", why)
+            for row in going:
+                exceptions.note(tx, row.id, actor, "replayed", reason)
+                _audit(tx, actor, "replayed", row.id, reason)
     if alone:
         raise CaseworkError(
             f"{len(going)} are more than the {MOST_ALONE} that one person may send again. That {actor} asked for it is on record: "

@@ -201,9 +201,7 @@ def _begun(connection: Connection, *, last: bool) -> bool:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     except DBAPIError as error:
-        kind = (
-            getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        )  # the rest says why it is busy: recovery after a crash is one
+        kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # without why it is busy, as after a crash
         if last or kind != sqlite3.SQLITE_BUSY:
             raise
         return False

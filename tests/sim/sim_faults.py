@@ -104,6 +104,8 @@ RARE = (
     *("fulfil cancel", "settlement-fails", "clamp", "centra shipment", "centra capture", "centra completion"),
     *OF_ORDERWISE,
 )
+PRESSED = (*MONEY_BACK, "centra completion")
+"""Fewest of all: whole seeds are pressed for them, by turns for the first and for the last."""
 ALWAYS_SURE = ("orderwise create", "orderwise session", "orderwise import")
 """Once in every seed: sixty of three hundred have them, and one or two of each call while faults last."""
 DOOMED_EVERY = 5
@@ -158,8 +160,10 @@ class Swarm:
         self.sure = {name for name in self.sure if self.rates[name] != NEVER}
 
     def press(self, classes: tuple[str, ...]) -> None:
-        """Have these at the highest rate: few seeds get as far as they are."""
-        self.rates |= {name: HIGHEST for name in FAULTS if name.startswith(classes) and self.rates[name] != NEVER}
+        """Have these at the highest rate, and be sure of each of them: few seeds get as far as they are."""
+        pressed = {name for name in FAULTS if name.startswith(classes) and self.rates[name] != NEVER}
+        self.rates |= dict.fromkeys(pressed, HIGHEST)
+        self.sure |= pressed
 
     def calm(self) -> None:
         self.raging = False
@@ -203,11 +207,9 @@ class Swarm:
         rates = [self.rates[name] for name in names]
         if not self.raging:
             return None
-        first = self.seed // 10 % len(names)  # else what stands last would never have its turn where calls are few
+        turn = 20 if names[0].startswith(PRESSED) else 10  # of whole seeds every second is pressed for the same
+        first = self.seed // turn % len(names)  # else what stands last would never have its turn where calls are few
         sure = [name for name in (*names[first:], *names[:first]) if name in self.sure]
-        if names[0].startswith(MONEY_BACK):  # fewest of all: another one first in every seed that has the same ones
-            sure = sorted(sure, key=names.index)
-            sure = [*sure[(turn := self.seed // 60 % max(len(sure), 1)) :], *sure[:turn]]
         name = sure[0] if sure else None
         if name is None and self.random.random() < max(rates):
             (name,) = self.random.choices(names, [max(rate, 0.0) for rate in rates])

@@ -127,6 +127,8 @@ class Simulation:
         if self.late:
             self.swarm.clear_the_way(BEFORE_MONEY_GOES_BACK)
             self.swarm.press(MONEY_BACK)
+        elif self.whole:
+            self.swarm.press(("centra completion",))
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()

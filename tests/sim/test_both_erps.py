@@ -68,5 +68,5 @@ def test_orders_that_wait_for_an_erp_which_is_not_theirs_are_noticed(monkeypatch
             world.erp(mapping.connection).items(["LS101NVS"])
 
     monkeypatch.setattr(orders, "look_up_items", ask_everybody)
-    wait_in_vain, stalled_in_taking = "L4", "L1"
-    assert first_violation(MORE, without=()).startswith((wait_in_vain, stalled_in_taking))
+    found = (simulate(seed, whole=False, both=True).violation for seed in MORE)  # some stall and die of it before: L1
+    assert any(violation.startswith("L4") for violation in found)

@@ -56,14 +56,19 @@ def ring_catalogue(tx: Transaction, world: World, instance: str) -> None:
 
 
 def push(job: Job, feed: stock.Feed, rows: Sequence[Any]) -> None:
-    """Tell the storefront what differs, in one call. The number is reckoned in the transaction right before it."""
+    """Tell the storefront what differs, in one call. The numbers are reckoned in one transaction right before it."""
     world = feed.world
     with world.store.read() as tx:
         refs = levels.refs(tx, feed.mapping.centra, [row.sku for row in rows])
     shelves = feed.shelves(refs)
     with world.store.write("levels.reckoned") as tx:
         stock.hold(tx, job, world)
-        numbers = _reckoned(tx, feed, rows, shelves)
+        reckoned, numbers, equal = _reckoned(tx, feed, rows, shelves)
+    for some in stock.few([row for row in rows if row.sku in reckoned]):
+        with world.store.write("levels.written") as tx:
+            stock.hold(tx, job, world)
+            _write(tx, feed, some, reckoned, shelves, numbers)
+            show(tx, feed, [row for row in some if row.sku in equal], reckoned, shelves)
     job.then("posted", "the storefront was told; to be read back")  # stands also where no answer comes
     refused = 0
     waiting = [sorted(numbers)] if numbers else []
@@ -117,8 +122,10 @@ def _refuse(job: Job, feed: stock.Feed, sku: str, error: Rejected) -> None:
         feed.case(tx, "STOCK_SKU_ORPHAN", sku, f"Centra refuses to set the stock of {sku}: {error}")
 
 
-def _reckoned(tx: Transaction, feed: stock.Feed, rows: Sequence[Any], shelves: Mapping[str, Shelf]) -> dict[str, int]:
-    """Write down what the levels come to and return what is to be sent: SKU to number."""
+def _reckoned(
+    tx: Transaction, feed: stock.Feed, rows: Sequence[Any], shelves: Mapping[str, Shelf]
+) -> tuple[dict[str, Reckoning], dict[str, int], set[str]]:
+    """What the levels come to, by SKU; of these, what is to be sent (SKU to number), and what the storefront shows already."""
     old = [row.sku for row in rows if row.figure_at < tx.now - FIGURE_HOLDS]
     absent = [row.sku for row in rows if row.sku not in shelves]
     if old:
@@ -136,17 +143,26 @@ def _reckoned(tx: Transaction, feed: stock.Feed, rows: Sequence[Any], shelves: M
     held = brake.held(
         tx, feed, differs, {sku: (shelves[sku].available, r.shown) for sku, r in reckoned.items()}, len(fit)
     )
-    sends = {row.sku: reckoned[row.sku].number(kind) for row in differs if row.sku not in held}
     _foreign(tx, feed, differs, shelves)
+    sends = {row.sku: reckoned[row.sku].number(kind) for row in differs if row.sku not in held}
+    return reckoned, sends, set(reckoned) - {row.sku for row in differs}
+
+
+def _write(
+    tx: Transaction,
+    feed: stock.Feed,
+    rows: Sequence[Any],
+    reckoned: Mapping[str, Reckoning],
+    shelves: Mapping[str, Shelf],
+    sends: Mapping[str, int],
+) -> None:
+    """Write down how the numbers came about, and what is about to be sent."""
     written = [
         columns(row.sku, reckoned[row.sku], shelves[row.sku])
         | {"pushed": sends.get(row.sku, row.pushed), "pushed_at": tx.now if row.sku in sends else row.pushed_at}
-        for row in fit
+        for row in rows
     ]
     levels.write(tx, feed.connection, feed.place.id, written)
-    equal = [row for row in fit if row.sku not in sends and row.sku not in held]
-    show(tx, feed, equal, reckoned, shelves)
-    return sends
 
 
 def columns(sku: str, reckoning: Reckoning, shelf: Shelf) -> dict[str, Any]:
@@ -215,31 +231,30 @@ def prove(job: Job, feed: stock.Feed, rows: Sequence[Any]) -> None:
     with world.store.read() as tx:
         refs = levels.refs(tx, feed.mapping.centra, [row.sku for row in rows])
     shelves = feed.shelves(refs)
-    with world.store.write("levels.proved") as tx:
-        stock.hold(tx, job, world)
-        sold = feed.sold(tx, [row.sku for row in rows])
-        there = [row for row in rows if row.sku in shelves]
-        gone = [row.sku for row in rows if row.sku not in shelves]
-        levels.write(tx, feed.connection, feed.place.id, [{"sku": sku, "state": "orphan"} for sku in gone])
-        levels.settle(tx, feed.connection, feed.place.id, gone)
-        reckoned = {
-            row.sku: feed.reckon(row, shelves[row.sku], sold.get(row.sku, NOTHING_SOLD), tx.now) for row in there
-        }
-        levels.write(
-            tx,
-            feed.connection,
-            feed.place.id,
-            [columns(row.sku, reckoned[row.sku], shelves[row.sku]) for row in there],
-        )
-        kind = feed.stock.quantity_type
-        equal = [row for row in there if reckoned[row.sku].number(kind) == feed.has(shelves[row.sku])]
-        show(tx, feed, equal, reckoned, shelves)
-        agreed = {row.sku for row in equal}
-        for row in there:
-            if row.sku not in agreed:
-                _differs(tx, feed, row, reckoned[row.sku], shelves[row.sku])
-            if kind == PHYSICAL and row.pushed is not None and shelves[row.sku].physical > row.pushed:
-                _clamped(tx, feed, row, shelves[row.sku].physical)
+    for some in stock.few(rows):
+        with world.store.write("levels.proved") as tx:
+            stock.hold(tx, job, world)
+            _prove(tx, feed, some, shelves)
+
+
+def _prove(tx: Transaction, feed: stock.Feed, rows: Sequence[Any], shelves: Mapping[str, Shelf]) -> None:
+    sold = feed.sold(tx, [row.sku for row in rows])
+    there = [row for row in rows if row.sku in shelves]
+    gone = [row.sku for row in rows if row.sku not in shelves]
+    levels.write(tx, feed.connection, feed.place.id, [{"sku": sku, "state": "orphan"} for sku in gone])
+    levels.settle(tx, feed.connection, feed.place.id, gone)
+    reckoned = {row.sku: feed.reckon(row, shelves[row.sku], sold.get(row.sku, NOTHING_SOLD), tx.now) for row in there}
+    told = [columns(row.sku, reckoned[row.sku], shelves[row.sku]) for row in there]
+    levels.write(tx, feed.connection, feed.place.id, told)
+    kind = feed.stock.quantity_type
+    equal = [row for row in there if reckoned[row.sku].number(kind) == feed.has(shelves[row.sku])]
+    show(tx, feed, equal, reckoned, shelves)
+    agreed = {row.sku for row in equal}
+    for row in there:
+        if row.sku not in agreed:
+            _differs(tx, feed, row, reckoned[row.sku], shelves[row.sku])
+        if kind == PHYSICAL and row.pushed is not None and shelves[row.sku].physical > row.pushed:
+            _clamped(tx, feed, row, shelves[row.sku].physical)
 
 
 def _clamped(tx: Transaction, feed: stock.Feed, row: Any, has: int) -> None:

@@ -4,7 +4,7 @@ A level is one SKU in one place of the storefront. `integration.shelves` tells t
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -209,15 +209,21 @@ def read_figures(job: Job, feed: Feed, rows: Sequence[Any]) -> None:
     figures = feed.figures([row.sku for row in rows])
     told = [row for row in rows if row.sku in figures]
     absent = [row for row in rows if row.sku not in figures]
-    for start in range(0, len(told), AT_ONCE):
+    for some in few(told):
         with world.store.write("levels.read") as tx:
             hold(tx, job, world)
-            _put(tx, feed, told[start : start + AT_ONCE], figures, at)
+            _put(tx, feed, some, figures, at)
     if absent:
         with world.store.write("levels.absent") as tx:
             hold(tx, job, world)
             levels.put_figures(tx, feed.connection, place, {}, at, {row.sku: row.dirty_seq for row in absent})
             brake.absent(tx, feed, absent, len(rows))
+
+
+def few(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """As many of them as are written in one commit."""
+    for start in range(0, len(rows), AT_ONCE):
+        yield rows[start : start + AT_ONCE]
 
 
 def _put(tx: Transaction, feed: Feed, rows: Sequence[Any], figures: Mapping[str, int], at: datetime) -> None:

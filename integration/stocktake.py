@@ -190,16 +190,19 @@ def _compare_page(world: World, mapping: Mapped, skus: Sequence[str]) -> None:
 
 
 def _compare_some(feed: stock.Feed, figures: Mapping[str, int], at: datetime) -> None:
-    """As many as one read of shelves tells, in a transaction of their own: orders wait for no longer one."""
+    """As many as one read of shelves tells, a few in a transaction: orders wait for no longer one."""
     world, mapping, place = feed.world, feed.mapping, feed.at()
     with world.store.read() as tx:
         refs = levels.refs(tx, mapping.centra, figures)
     found = feed.shelves(refs)
-    with world.store.write("compare.figures") as tx:
-        ledger.mark_in(tx, [Key(mapping.centra, "stock", mapping.connection)], "compare", connection=mapping.connection)
-        levels.add(tx, mapping.connection, place, figures)
-        levels.put_figures(tx, mapping.connection, place, figures, at, {})
-        _mark_differing(tx, feed, list(figures), found)
+    key = Key(mapping.centra, "stock", mapping.connection)
+    for skus in stock.few(sorted(figures)):
+        some = {sku: figures[sku] for sku in skus}
+        with world.store.write("compare.figures") as tx:
+            ledger.mark_in(tx, [key], "compare", connection=mapping.connection)
+            levels.add(tx, mapping.connection, place, some)
+            levels.put_figures(tx, mapping.connection, place, some, at, {})
+            _mark_differing(tx, feed, skus, found)
 
 
 def _mark_differing(tx: Transaction, feed: stock.Feed, skus: Sequence[str], found: Mapping[str, Shelf]) -> None:

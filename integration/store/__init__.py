@@ -74,7 +74,8 @@ class Store:
     """A database that holds the ledger.
 
     `point` is called with a name before and after each commit of `write(name)`: tests crash there. `before_write` is called
-    before each transaction that writes: who works for a lower lane lets orders pass there.
+    before each transaction that writes: who works for a lower lane lets orders pass there. `looks_every`: seconds between two
+    looks of a writer that waits for another one on SQLite; of those who wait, whoever looks most often comes next.
     Raises `StoreDown` when the database is gone, full or locked for longer than its busy time-out.
     """
 
@@ -83,7 +84,10 @@ class Store:
         self.clock = clock
         self.point = point
         self.before_write: Callable[[], object] = lambda: None
+        self.looks_every = LOOKS_EVERY
         self.engine = _engine(url)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "begin", lambda connection: _sqlite_begin(connection, self.looks_every))
 
     @contextlib.contextmanager
     def write(self, name: str = "write", *, durable: bool = True) -> Iterator[Transaction]:
@@ -149,7 +153,6 @@ def _engine(url: str) -> Engine:
             options["poolclass"] = StaticPool
         engine = create_engine(parsed, **options)
         event.listen(engine, "connect", _sqlite_connected)
-        event.listen(engine, "begin", _sqlite_begin)
         return engine
     return create_engine(
         parsed,
@@ -181,7 +184,7 @@ def _sqlite_connected(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _sqlite_begin(connection: Connection) -> None:
+def _sqlite_begin(connection: Connection, looks_every: float) -> None:
     """SQLite itself looks ever more rarely whether it may write, in the end every tenth of a second: longer than an order takes."""
     if connection.get_execution_options().get("lockstep_read"):
         connection.exec_driver_sql("BEGIN")
@@ -191,7 +194,7 @@ def _sqlite_begin(connection: Connection) -> None:
     try:
         gives_up = time.monotonic() + LOCKED_FOR
         while not _begun(connection, last=time.monotonic() >= gives_up):
-            time.sleep(LOOKS_EVERY)  # noqa: TID251 - another process holds the lock, in real time
+            time.sleep(looks_every)  # noqa: TID251 - another process holds the lock, in real time
     finally:
         driver.execute(f"PRAGMA busy_timeout={int(LOCKED_FOR * 1000)}")
 

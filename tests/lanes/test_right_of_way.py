@@ -1,6 +1,7 @@
 """Orders have the right of way: a task of a lower lane lets them pass before it writes, and never waits for long."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,8 +96,9 @@ def test_a_lower_lane_goes_on_as_soon_as_the_order_is_through(
     stage.hint(stage.order())
 
     def another_process_posts_it(seconds: float) -> None:
-        stage.store.before_write = right_of_way.at_once
-        stage.work()
+        if seconds == right_of_way.RESTS:
+            stage.store.before_write = right_of_way.at_once
+            stage.work()
 
     here = SimpleNamespace(monotonic=lambda: 0.0, sleep=another_process_posts_it)  # time alone lets nobody go on
     monkeypatch.setattr(right_of_way, "time", here)
@@ -121,13 +123,50 @@ def test_a_task_waits_for_orders_a_second_in_all_however_often_it_writes(
     now = [0.0]
     here = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
     monkeypatch.setattr(right_of_way, "time", here)
+    monkeypatch.setattr(right_of_way, "STEPS_ASIDE", 0.0)
     stage.hint(stage.order())
     begin("shipments.take_dispatch")
     for _ in range(20):
         write(stage.store)
-    assert right_of_way.IN_ALL <= now[0] <= right_of_way.IN_ALL + right_of_way.LOOKS_EVERY
+    assert right_of_way.IN_ALL <= now[0] <= right_of_way.IN_ALL + right_of_way.RESTS
     begin("shipments.take_dispatch")
-    assert now[0] > right_of_way.IN_ALL + right_of_way.AT_MOST - right_of_way.LOOKS_EVERY
+    assert now[0] > right_of_way.IN_ALL + right_of_way.AT_MOST - right_of_way.RESTS
+
+
+def test_a_lower_lane_that_writes_without_end_lets_whoever_waits_write_before_its_next_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'lockstep.db'}"
+    stage = Stage(url)
+    monkeypatch.setattr(right_of_way, "world", lambda: stage.world)
+    begin("stock.take_levels")
+    over = threading.Event()
+    begun: list[float] = []
+
+    def write_without_end() -> None:
+        while not over.is_set():
+            with stage.store.write():
+                begun.append(time.monotonic())
+                time.sleep(0.02)
+
+    lane = threading.Thread(target=write_without_end, daemon=True)
+    receiver = Store(url, stage.clock)
+    behind = []
+    lane.start()
+    try:
+        for _ in range(15):
+            wanted = time.monotonic()
+            with receiver.write():
+                here = time.monotonic()
+            behind.append(sum(wanted < at < here for at in list(begun)))
+            time.sleep(0.007)
+    finally:
+        over.set()
+        lane.join(timeout=20)
+        receiver.close()
+        stage.store.close()
+    assert len(begun) >= 5  # it did write meanwhile
+    assert sum(behind) <= 3, f"the receiver waited behind {behind} writes that began after it"
 
 
 def test_who_waits_for_another_writer_of_a_sqlite_file_gets_its_turn_or_says_that_it_is_locked(

@@ -6,12 +6,10 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
-from chaos.blows import LIFECYCLE, SETTINGS, Chaos, with_logs
+from chaos.blows import LIFECYCLE, SETTINGS, Chaos, orderwise_at_once, with_logs
 
-import mappings
 from integration.store import Store, counts
 from integration.wiring import SystemClock
 from tasks.books import Books
@@ -30,8 +28,6 @@ PATIENCE = 240.0
 PROCESSES = ("web", "orders", "lanes", "finance", "sweep", "dead-letters")
 LIFE = ("--warehouse", "4000", "--customers", "400000", "--scarce", "6", "--empty-shelves", "--both", "50")
 """Warehouses that ship within seconds, customers whose weeks are seconds, SKUs that sell out, and as many orders of each ERP."""
-AT_ONCE = {'trigger = "schedule"': 'trigger = "event"', "queue_minutes = 15": "queue_minutes = 1"}
-"""What OrderWise's mapping says otherwise than the example: its schedule is tried in the simulation, where a minute costs nothing."""
 
 
 @pytest.mark.timeout(PATIENCE + 180)
@@ -39,7 +35,7 @@ AT_ONCE = {'trigger = "schedule"': 'trigger = "event"', "queue_minutes = 15": "q
 def test_every_document_ends_exactly_once_or_in_one_exception_whatever_is_killed(
     seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names, mapped = ("fulfil", "orderwise"), {"orderwise": _orderwise()}
+    names, mapped = ("fulfil", "orderwise"), {"orderwise": orderwise_at_once()}
     stack = Stack(processes=PROCESSES, sandbox_first=True, connections=names, mapped=mapped, **SETTINGS)
     day = ("--day", str(ORDERS), "--speed", str(86_400 / CHAOS_SECONDS), "--seed", str(seed), "--mishaps", "2")
     stack.sandbox_words = [*day, *LIFE, *stack.webhook_words()]
@@ -74,14 +70,6 @@ def test_every_document_ends_exactly_once_or_in_one_exception_whatever_is_killed
             assert whole[f"{kind} proven"], f"a run without a proven {kind} has not seen the whole lifecycle"
         assert chaos.done["kill_worker"], "a chaos run that killed no worker has shown nothing"
         assert chaos.done["wipe_broker"] + chaos.done["restart_broker"], "nor one that left the broker alone"
-
-
-def _orderwise() -> str:
-    text = Path(mappings.__file__).with_name("orderwise.toml").read_text("utf-8")
-    for theirs, ours in AT_ONCE.items():
-        assert theirs in text
-        text = text.replace(theirs, ours)
-    return text
 
 
 def _wait_for_opening(stack: Stack) -> None:

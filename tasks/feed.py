@@ -13,9 +13,11 @@ from celery import Task
 
 from integration.domain.order import Key
 from integration.errors import LockstepError, Rejected, Unavailable, Unknown
-from integration.store import StoreDown, exceptions, schedule
+from integration.store import StoreDown, Transaction, exceptions, schedule
 from integration.wiring import World
+from tasks import refusals
 from tasks.celery import CHAINS, TASKS, app, world
+from tasks.refusals import Reader
 from tasks.step import Bug, outage, place_of
 
 log = structlog.get_logger()
@@ -80,6 +82,7 @@ def run_feed(reading: Reading, system: str, world: World) -> None:
 
 
 def _run_once(reading: Reading, system: str, world: World) -> None:
+    reader = Reader(system, reading.name)
     try:
         reading.function(system, world)
     except StoreDown:
@@ -91,27 +94,31 @@ def _run_once(reading: Reading, system: str, world: World) -> None:
                 outage(error, world)(tx)
     except Rejected as error:
         log.error("feed.refused", feed=reading.name, system=system, type=error.type, error=str(error))
-        _open_case(world, system, error.type, error.cause, str(error))
+        with world.store.write("feed.refused") as tx:
+            _open_case(tx, world, system, error.type, error.cause, str(error))
+            refusals.remember(tx, reader, error.type, error.cause)
     except Exception as error:  # noqa: BLE001 - a door: whatever it is, a case is opened for it
         place = place_of(error)
-        _open_case(
-            world, system, "DEAD_LETTER", f"{reading.name}: {place}", f"a fault of ours in feed {reading.name}: {place}"
-        )
+        words = f"a fault of ours in feed {reading.name}: {place}"
+        with world.store.write("feed.case") as tx:
+            _open_case(tx, world, system, "DEAD_LETTER", f"{reading.name}: {place}", words)
         sentry_sdk.capture_exception(error)
         raise Bug(place) from None  # its own words may hold personal data; the worker logs what is raised here
+    else:
+        _answered(reader, world)
 
 
-def _open_case(world: World, system: str, type: str, cause: str, message: str) -> None:
-    with world.store.write("feed.case") as tx:
-        exceptions.open_case(
-            tx,
-            world.case(
-                type,
-                cause,
-                message,
-                connection=system,
-            ),
-        )
+def _answered(reader: Reader, world: World) -> None:
+    """Looked at before anything is locked: a feed is hardly ever refused."""
+    with world.store.read() as tx:
+        was_refused = refusals.was_refused(tx, reader)
+    if was_refused:
+        with world.store.write("feed.answered") as tx:
+            refusals.answered(tx, reader)
+
+
+def _open_case(tx: Transaction, world: World, system: str, type: str, cause: str, message: str) -> None:
+    exceptions.open_case(tx, world.case(type, cause, message, connection=system))
 
 
 def ring_due(world: World) -> int:

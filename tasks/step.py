@@ -26,7 +26,9 @@ from integration.errors import LeaseLost, LockstepError, NotReady, Rejected, Una
 from integration.store import StoreDown, documents, exceptions, ledger, lives, spending
 from integration.store.ledger import Job, Outcome
 from integration.wiring import World
+from tasks import refusals
 from tasks.celery import app, world
+from tasks.refusals import Reader
 
 log = structlog.get_logger()
 
@@ -37,7 +39,6 @@ SHORT_WAIT = timedelta(seconds=60)
 MOST_RETRIES = 3
 PAGE_REFUSED_FOR = timedelta(minutes=5)
 """How long a page rests whose reading was refused: a contract changes by hand, not by waiting."""
-READS_AGAIN = "verified: the same read is answered again"
 SOON = timedelta(seconds=1)
 LOOKS, A_MOMENT = 10, 0.05
 """How often and how many seconds apart a knock looks whether a page is done with its row."""
@@ -60,6 +61,14 @@ ASK_AGAIN = timedelta(seconds=5)
 
 class Bug(LockstepError):
     """A fault of ours, named by its place only: its own words may hold personal data and go to the vault."""
+
+
+class RefusedPage(Unavailable):
+    """A read of a whole page was refused: one case for what was read, not one for every document of the page."""
+
+    def __init__(self, error: Rejected, reader: Reader) -> None:
+        super().__init__(str(error), retry_after=PAGE_REFUSED_FOR, system=reader.system, connection_wide=error.type)
+        self.cause, self.reader = error.cause, reader
 
 
 class Page(list[Job]):
@@ -203,7 +212,7 @@ def _work(link: Link, page: Page, world: World) -> None:
         slow = Unavailable(f"{link.name} took longer than a worker may take", system=_system(link, fit))
         page.failed |= {job.id: slow for job in fit if job.id not in fit.failed}
     except Rejected as error:
-        refused = _refused_page(error, _system(link, fit)) if link.page > 1 else error
+        refused = RefusedPage(error, _reader(link, fit)) if link.page > 1 else error
         page.failed |= {job.id: refused for job in fit if job.id not in fit.failed}
     except Exception as error:  # noqa: BLE001 - sorted by `_sort`
         page.failed |= {job.id: error for job in fit if job.id not in fit.failed}
@@ -216,16 +225,15 @@ def _system(link: Link, page: Page) -> str:
     return page[0].key.instance if asks_storefront else str(page[0].row.connection)
 
 
-def _refused_page(error: Rejected, system: str) -> Unavailable:
-    """A read of a whole page was refused: one case for the connection, not one for every order of the page."""
-    return Unavailable(str(error), retry_after=PAGE_REFUSED_FOR, system=system, connection_wide=error.type)
+def _reader(link: Link, page: Page) -> Reader:
+    return Reader(_system(link, page), f"{link.kind} {link.name}")
 
 
 def _settle(link: Link, page: Page, world: World, key: Key, retries: int) -> Verdict:
     """Write every row's outcome in one commit and say what becomes of the message: it stands for its own row alone."""
     if link.page > 1 and not page.failed:
-        system = _system(link, page)
-        page[0].also(lambda tx: exceptions.resolve_of_connection(tx, system, ["SCHEMA_CHANGE"], READS_AGAIN))
+        reader = _reader(link, page)
+        page[0].also(lambda tx: refusals.answered(tx, reader))
     sorted_out = [_sort(link, job, page.failed.get(job.id), world, retries) for job in page]
     lost = ledger.settle(world.store, link.name, [fate.outcome for fate in sorted_out if fate.outcome])
     for fate in sorted_out:
@@ -305,10 +313,10 @@ def _unavailable(job: Job, error: Unavailable, world: World, retries: int) -> _F
 
 
 def outage(error: Unavailable, world: World) -> Callable[[Any], None]:
-    """An act that opens the one case of a connection that is down or refuses our credentials."""
+    """An act that opens the one case of a connection that is down, refuses our credentials, or refuses a read."""
     case = world.case(
         error.connection_wide,
-        error.system,
+        error.cause if isinstance(error, RefusedPage) else error.system,
         str(error),
         connection=error.system,
     )
@@ -319,6 +327,8 @@ def outage(error: Unavailable, world: World) -> Callable[[Any], None]:
         over = breaker is None or breaker.open_since is None
         if not (over and error.connection_wide in OUTAGE_TYPES):
             exceptions.open_case(tx, case)
+        if isinstance(error, RefusedPage):
+            refusals.remember(tx, error.reader, case.type, case.cause)
 
     return open_case
 

@@ -34,7 +34,7 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
     if decision.connection and not past.sent:
         mapping = next(m for m in mappings if m.connection == decision.connection)
         job.values |= {"connection": mapping.connection, "mapping_version": mapping.version}
-    elif past.sent and job.row.state in ("dead", "seen") and decision.state in ("ready", "posted"):
+    elif decision.state == "ready" and job.row.state in ("dead", "seen") and _another(fetched, past):
         job.values["mapping_version"] = _newest(mappings, job.row.connection, job.row.mapping_version)
     if decision.state == "ready" and job.row.released_at is None:
         job.values["released_at"] = now
@@ -49,6 +49,13 @@ def take(job: Job, fetched: Fetched | None, mappings: Sequence[Mapped], world: W
         job.also(both_agree(job, "obsolete: cancelled in Centra before anything was sent"))
         if fetched is not None and fetched.order is not None and decision.connection:
             job.also(moved(decision.connection, fetched.order, _home(fetched.order, mappings)))
+
+
+def _another(fetched: Fetched | None, past: release.Past) -> bool:
+    """Whether an order in doubt is not what was sent any more: should that not be there, what goes is a new document, and by
+    the mapping of today. Whatever was sent is looked for, proved and cancelled by the mapping that it was sent with.
+    """
+    return fetched is not None and fetched.fingerprint != past.posted_version
 
 
 def _newest(mappings: Sequence[Mapped], connection: str, otherwise: int) -> int:
@@ -190,11 +197,11 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
             "cancelled in the ERP",
             f"{erp.name} has cancelled {standing.number}, Centra has not",
         )
+    if job.row.posted_version != job.row.source_version:
+        shown = _edit(order, mapping, erp, standing)
+        raise Rejected("ORDER_EDIT_BLOCKED", "edited after posting", f"edited in Centra after it was posted: {shown}")
     draft = erp.compose(order, mapping)
     proof = compare(draft.components, standing.components, draft.carried)
-    if job.row.posted_version != job.row.source_version:
-        shown = "; ".join(str(d) for d in proof.differences[:3]) or "an address, name or option changed"
-        raise Rejected("ORDER_EDIT_BLOCKED", "edited after posting", f"edited in Centra after it was posted: {shown}")
     if standing.life == "draft":
         _still_draft(job, standing, world)
     document = proof.document()
@@ -210,6 +217,16 @@ def prove(job: Job, found: Sequence[Standing], world: World) -> None:
     job.also(both_agree(job, "verified: read back equal"))
     job.also(lambda tx: deliveries.let_follow(tx, job.key))
     job.also(moved(mapping.connection, order, mapping))
+
+
+def _edit(order: Order, mapping: Mapped, erp: ERP, standing: Standing) -> str:
+    """What an edit changed, in words: it may have brought in what no ERP could be told, or what the mapping does not have."""
+    try:
+        draft = erp.compose(order, mapping)
+    except Rejected as refused:
+        return str(refused)
+    differences = compare(draft.components, standing.components, draft.carried).differences
+    return "; ".join(str(each) for each in differences[:3]) or "an address, name or option changed"
 
 
 def _kind(component: str) -> str:

@@ -17,9 +17,11 @@ from steps.looking import (
     without_market,
 )
 
+from integration import casework
 from integration.sandbox.centra_switches import CentraSwitches
 from integration.sandbox.fulfil import Fulfil
 from integration.sandbox.fulfil_switches import FulfilSwitches
+from integration.store import ledger
 
 
 def take(stage: Stage, fault: str = "", **terms: float) -> str:
@@ -283,6 +285,64 @@ def test_a_mapping_changed_in_flight_is_not_used_by_orders_that_were_taken_under
     stage.sweep(6)
     assert_proven(stage, number)
     assert stage.row(number).mapping_version == version
+
+
+ELSEWHERE = TEXT.replace("warehouse = 4 ", "warehouse = 65 ", 1).replace(
+    '"DE", "FR", "NL", "IE"', '"GB", "DE", "FR", "NL", "IE"', 1
+)
+"""The mapping with its first market served from another warehouse."""
+
+
+@pytest.mark.scenario("MAP-03")
+@pytest.mark.parametrize("undone", [True, False])
+def test_an_order_that_died_after_its_post_is_proved_by_the_mapping_that_it_was_posted_with(
+    stage: Stage, undone: bool
+) -> None:
+    number = take(stage)
+    version = stage.row(number).mapping_version
+    edit(stage, number, quantities={stage.sku(): 3})
+    case = assert_case(stage, number, "ORDER_EDIT_BLOCKED")
+    stage.apply(ELSEWHERE)
+    if undone:
+        edit(stage, number, quantities={stage.sku(): 2})
+        stage.sweep(2)
+        assert_proven(stage, number)
+    else:
+        casework.replay(stage.world, [case.id], "ann")
+        stage.work()
+        assert "quantity" in assert_case(stage, number, "ORDER_EDIT_BLOCKED").message
+        assert "warehouse" not in case_by_id(stage, case.id).message
+    assert stage.row(number).mapping_version == version
+
+
+@pytest.mark.scenario("MAP-03")
+def test_a_replay_of_an_order_in_doubt_keeps_its_mapping_and_one_that_surely_was_not_sent_takes_the_newest(
+    stage: Stage,
+) -> None:
+    stage.fulfil.faults.plan("user-error", operation="create_order")
+    refused = stage.order()
+    stage.hint(refused)
+    stage.work()
+    case = assert_case(stage, refused, "ORDER_REJECTED_BY_ERP")
+    number = take(stage, "timeout-before")
+    version = stage.row(number).mapping_version
+    newest = stage.apply(TEXT.replace('"royal-mail-48"', '"royal-mail-24"', 1))
+    casework.replay(stage.world, [case.id], "ann")
+    with stage.store.write() as tx:
+        ledger.wake(tx, [stage.row(number).id], "operator", "replayed by a test")
+    stage.sweep(6)
+    assert_proven(stage, number, refused)
+    assert (stage.row(number).mapping_version, stage.row(refused).mapping_version) == (version, newest)
+
+
+def test_an_edit_that_no_erp_could_be_told_is_an_edit_and_says_what_is_wrong_with_it(stage: Stage) -> None:
+    number = take(stage)
+    edit(stage, number, shippingAddress=ADDRESS | {"address1": ""})
+    case = assert_case(stage, number, "ORDER_EDIT_BLOCKED")
+    assert "lacks country, place or street" in case.message
+    edit(stage, number, shippingAddress=ADDRESS)
+    stage.sweep(2)
+    assert_proven(stage, number)
 
 
 def test_the_back_check_leaves_other_peoples_sales_alone(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from integration.domain.money import Money, total
 from integration.domain.order import Order
-from integration.domain.shipment import ANY_LINE, Dispatch, Parcel, ShippedLine, ShownShipment
+from integration.domain.shipment import Dispatch, Parcel, ShippedLine, ShownShipment
 from integration.errors import Rejected
 from mappings import Mapping as Mapped
 from mappings import Service
@@ -70,14 +70,16 @@ def next_state(past: Past, *, captures: bool) -> str:
     return "created" if past.created else "ready"
 
 
-def in_order_lines(dispatch: Dispatch, order: Order) -> Dispatch:
+def in_order_lines(dispatch: Dispatch, order: Order, *, by_sku: bool = False) -> Dispatch:
     """The dispatch with one line for each order line. Raises `Rejected` where the goods are not the order's.
+
+    `by_sku`: its lines have numbers of the ERP's own, and only their SKUs say what they are.
 
     SHIPMENT_QTY_CONFLICT for an unknown line or another SKU than was ordered, SHIPMENT_INCOMPLETE for no line at all.
     """
     ordered = {line.id: line for line in order.lines}
     pieces: Counter[str] = Counter()
-    for line in (named for told in dispatch.lines for named in _named(told, order)):
+    for line in _by_sku(dispatch.lines, order) if by_sku else dispatch.lines:
         wanted = ordered.get(line.order_line)
         if wanted is None:
             raise conflict(f"{line.sku} belongs to no line of the order: never ordered, or cancelled in Centra")
@@ -90,18 +92,19 @@ def in_order_lines(dispatch: Dispatch, order: Order) -> Dispatch:
     return replace(dispatch, lines=lines)
 
 
-def _named(line: ShippedLine, order: Order) -> list[ShippedLine]:
-    """A line of which only the SKU is known, as lines of the order: filled in their sequence, the last takes what is left."""
-    known = [ordered for ordered in order.lines if ordered.sku == line.sku]
-    if line.order_line != ANY_LINE or not known:
-        return [line]
-    found, left = [], line.quantity
-    for ordered in known:
-        here = left if ordered is known[-1] else min(left, ordered.quantity)
-        left -= here
-        if here:
-            found.append(ShippedLine(ordered.id, line.sku, here))
-    return found
+def _by_sku(lines: Collection[ShippedLine], order: Order) -> list[ShippedLine]:
+    """Pieces of which only the SKU is known, as lines of the order: filled in their sequence, the last takes what is left."""
+    pieces: Counter[str] = Counter()
+    for line in lines:
+        pieces[line.sku] += line.quantity
+    found = []
+    for ordered in order.lines:
+        here = min(pieces[ordered.sku], ordered.quantity)
+        pieces[ordered.sku] -= here
+        found.append(ShippedLine(ordered.id, ordered.sku, here))
+    last = {ordered.sku: ordered.id for ordered in order.lines}
+    found += [ShippedLine(last.get(sku, ""), sku, left) for sku, left in pieces.items()]
+    return [line for line in found if line.quantity]
 
 
 def check_room(dispatch: Dispatch, order: Order, others: Sequence[ShownShipment]) -> None:

@@ -182,11 +182,19 @@ def _waybill(job: Job, dispatch: Dispatch, order: Order, reading: Reading, past:
     before = tuple(s.ref for s in reading.shown.get(order.number, ()))
     if past.create_begun and not past.created:
         before = reread(job, world).before
-    bill = Waybill(rules.in_order_lines(dispatch, order), order.source_id, before)
+    by_sku = not _keeps_lines(job, reading.rows[order.number], reading.mapping, world)
+    bill = Waybill(rules.in_order_lines(dispatch, order, by_sku=by_sku), order.source_id, before)
     content = bill.to_bytes()
     job.values["source_version"] = world.vault.fingerprint(bill.substance())
     job.also(lambda tx: _seal(tx, world, job.id, content))
     return bill
+
+
+def _keeps_lines(job: Job, order: Any, newest: Mapped, world: World) -> bool:
+    """Whether the dispatch names order lines: by the mapping that its order was posted with, not by what was switched since."""
+    ours = order.connection == job.row.connection
+    mapping = world.mapping(order.connection, order.mapping_version) if ours else newest
+    return world.erp(job.row.connection).keeps_lines(mapping)
 
 
 def _seal(tx: Transaction, world: World, job_id: int, content: bytes) -> None:

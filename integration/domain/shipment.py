@@ -5,13 +5,12 @@ from datetime import datetime
 
 from integration.domain.money import Money
 
-ANY_LINE = "*"
-"""In place of an order line's id where an ERP only tells the SKU."""
-
 
 @dataclass(frozen=True, slots=True)
 class ShippedLine:
-    """`quantity` whole pieces of the order line with the storefront's id `order_line`, or of `ANY_LINE`."""
+    """`quantity` whole pieces of the order line with the storefront's id `order_line`; where it is the ERP's own number, it
+    only keeps the lines of one dispatch apart.
+    """
 
     order_line: str
     sku: str

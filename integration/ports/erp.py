@@ -109,6 +109,11 @@ class ERPShipments(Protocol):
     def dispatched_since(self, since: datetime) -> Sequence[Hint]:
         """Shipments of our orders that are done, or were, and changed since."""
 
+    def keeps_lines(self, mapping: Mapped) -> bool:
+        """Whether a sales order that was made with this mapping keeps the storefront's line ids, and its dispatches name them;
+        of another only the SKUs count.
+        """
+
     def dispatches(self, refs: Collection[str]) -> Mapping[str, Dispatch]:
         """Shipments by ref, in pages; `Rejected` (SCHEMA_CHANGE) never for one of them alone: it is left out."""
 

@@ -62,11 +62,15 @@ class Fetched:
     """
 
     def __init__(self, bench: Bench) -> None:
-        self.erp, self.tenant, self.read = bench.erp, bench.stage.orderwise, bench.read
+        self.erp, self.tenant, self.read, self.mapping = bench.erp, bench.stage.orderwise, bench.read, bench.mapping
 
     def dispatches(self, refs: Collection[str]) -> Mapping[str, Dispatch]:
         found = self.erp.dispatches(refs)
-        return {ref: in_order_lines(dispatch, self.read(dispatch.order_number)) for ref, dispatch in found.items()}
+        by_sku = not self.erp.keeps_lines(self.mapping)
+        return {
+            ref: in_order_lines(dispatch, self.read(dispatch.order_number), by_sku=by_sku)
+            for ref, dispatch in found.items()
+        }
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.erp, name)

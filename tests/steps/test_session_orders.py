@@ -6,8 +6,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from orderwise_shop import SESSION, Shop, session_stage, session_text
 from sqlalchemy import select
-from stage import ADDRESS, Stage
+from stage import ADDRESS, Stage, example
 from steps.conftest import OpenStage
+from steps.looking import run_feed
 
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
 from integration.store import documents
@@ -261,6 +262,18 @@ def test_what_left_is_shown_in_centra_though_an_import_numbers_lines_itself(stag
     stage.work()
     stage.sweep(2)
     assert [row.state for row in stage.rows("shipment")] == ["proven"]
+
+
+def test_an_import_has_numbered_the_lines_of_an_order_though_orders_are_posted_by_now(stage, shop):
+    (number,) = placed(stage, {"lines": [BasketLine("LS101NVS", 2), BasketLine("LS106NVM", 1)]})
+    shop.run()
+    stage.work()
+    stage.apply(at_once(example("orderwise", stock=False)), "orderwise")
+    stage.orderwise.ship(f"centra-{number}", {"LS106NVM": 1}, ["A1"])
+    run_feed(stage, "dispatches", "orderwise")
+    stage.work()
+    stage.sweep(2)
+    assert ([row.state for row in stage.rows("shipment")], cases(stage)) == (["proven"], [])
 
 
 def acknowledge(shop: Shop, told: str) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from integration.domain.shipment import Dispatch, Parcel, ShippedLine
 from integration.erp.fulfil.tenant import PREFIX, Tenant, batches, changed, moment_of, of_line, stamp_of, whole
 from integration.ports import Hint
+from mappings import Mapping as Mapped
 
 MODEL = "stock.shipment.out"
 LANE = "shipments"
@@ -49,6 +50,9 @@ class Shipments(Tenant):
             ours = [number for id in row["sales"] if (number := numbers.get(id))]
             hints += [Hint(_ref(row["id"], number, ours), stamp_of(row), number) for number in ours]
         return hints
+
+    def keeps_lines(self, mapping: Mapped) -> bool:
+        return True
 
     def dispatches(self, refs: Collection[str]) -> Mapping[str, Dispatch]:
         found: dict[str, Dispatch] = {}

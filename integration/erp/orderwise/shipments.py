@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from integration.domain.money import digits
-from integration.domain.shipment import ANY_LINE, Dispatch, Parcel, ShippedLine
+from integration.domain.shipment import Dispatch, Parcel, ShippedLine
 from integration.erp.orderwise.client import Row
 from integration.erp.orderwise.profile import SESSION
 from integration.erp.orderwise.tenant import Tenant, instant, sku_of, stamp_of
 from integration.erp.orderwise.wire import line_of
 from integration.ports import Hint
+from mappings import Mapping as Mapped
 
 LANE = "shipments"
 DIRECT = "direct"
@@ -31,6 +32,9 @@ class Shipments(Tenant):
         return [
             Hint(each.ref, each.stamp, each.order_number, each.number) for each in found.values() if each.life != "open"
         ]
+
+    def keeps_lines(self, mapping: Mapped) -> bool:
+        return self.profile_in(mapping).transport != SESSION  # a session's import numbers lines by itself
 
     def dispatches(self, refs: Collection[str]) -> Mapping[str, Dispatch]:
         orders = {int(order) for ref in refs if (order := ref.partition("-")[0]).isdigit()}
@@ -86,17 +90,13 @@ class Shipments(Tenant):
         )
 
     def _lines(self, rows: Iterable[Row]) -> tuple[ShippedLine, ...] | None:
-        """Pieces by order line, several rows of one line as one; `None` where they are no whole pieces.
-
-        A session's import numbers lines by itself: of such an order only the SKUs are known.
-        """
-        numbered = self.profile.transport != SESSION
+        """Pieces by order line, several rows of one line as one; `None` where they are no whole pieces."""
         pieces: Counter[tuple[str, str]] = Counter()
         for row in rows:
             quantity = digits(row["quantity"] or 0)
             if quantity != quantity.to_integral_value():
                 return None
-            pieces[line_of(row["item"])[0] if numbered else ANY_LINE, sku_of(row)] += int(quantity)
+            pieces[line_of(row["item"])[0], sku_of(row)] += int(quantity)
         return tuple(ShippedLine(line, sku, n) for (line, sku), n in pieces.items() if n)
 
 

@@ -190,6 +190,9 @@ class Pebblebook:
             if (number := self.number_of(row["reference"]))
         ]
 
+    def keeps_lines(self, mapping: Mapped) -> bool:
+        return True
+
     def dispatches(self, refs: Collection[str]) -> Mapping[str, Dispatch]:
         wanted = [int(ref) for ref in refs if ref.isdigit()]
         rows = self.client.named("shipments", "id", wanted, lane="shipments")

@@ -248,8 +248,9 @@ def _keyed(refund: Refund, order: Origin, erp: ERP) -> str:
     living = [memo for memo in erp.memos([reference]).get(reference, ()) if memo.life != "cancelled"]
     if living:
         return living[0].ref
-    words = f"to be credited by hand under the reference {reference}, against sales order {order.ref}: "
-    raise Rejected(WORK_LIST[0], "memos are keyed by hand", words + money.in_words(refund))
+    sale = f"sales order {order.ref} ({erp.reference(refund.order_number)})"
+    words = f"to be credited by hand under the reference {reference}, against {sale}: {money.in_words(refund)}"
+    raise Rejected(WORK_LIST[0], "memos are keyed by hand", words)
 
 
 def _still_due(job: Job, refund: Refund, found: Books, world: World) -> Callable[[], None]:

@@ -200,10 +200,14 @@ def _fields(offer: Item, item: Item, mapping: Mapped) -> list[Found]:
 
 
 def _bundle(offer: Item, item: Item, mapping: Mapped) -> list[Found]:
-    """[bundles] against the ERP's bill of materials: pieces and stock are reckoned by the one, picked by the other."""
+    """[bundles] against the ERP's bill of materials: pieces and stock are reckoned by the one, picked by the other.
+
+    A kit of the ERP's that [bundles] does not have would be sold beside its own pieces, as if neither took from the other.
+    """
     assert mapping.products is not None
     ours = mapping.bundles.get(offer.sku, {})
-    if item.parts is None or not (ours or offer.is_bundle) or dict(item.parts) == dict(ours):
+    plain = not ours and not offer.is_bundle and not item.is_bundle
+    if item.parts is None or plain or dict(item.parts) == dict(ours):
         return []
     master = mapping.products.masters.get(BUNDLE, ERP)
     where = f"[bundles] of {mapping.file}" if master == ERP else f"{mapping.connection} (item {item.ref})"

@@ -261,7 +261,8 @@ def announce(job: Job, world: World) -> None:
     if mapping.returns.announce == "off":
         if seen.finding is None:
             words = _to_announce(job, seen.document, erp.return_reference(job.key.number))
-            raise Rejected(WORK_LIST[0], "announcing is off", f"{words}, against sales order {seen.order.ref}")
+            sale = f"sales order {seen.order.ref} ({erp.reference(seen.document.order_number)})"
+            raise Rejected(WORK_LIST[0], "announcing is off", f"{words}, against {sale}")
     else:
         write = erp.open_return(seen.document, seen.order.ref, mapping)
         ref = world.effect(job, write, posted_version=job.row.source_version)

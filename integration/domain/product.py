@@ -31,7 +31,8 @@ class Item:
 
     `fields` are those that the system tells, in plain text, empty where they are. `parts` are the pieces of a kit by SKU;
     `None` where the system does not tell them. `family` is what is put on sale as one (a colour with all its sizes), and
-    `siblings` the SKUs in it, this one among them; both are the storefront's.
+    `siblings` the SKUs in it, this one among them; both are the storefront's. `is_bundle`: the system surely has no stock of
+    it, only of its parts.
     """
 
     sku: str

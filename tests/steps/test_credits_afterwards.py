@@ -65,7 +65,7 @@ def on_the_work_list(stage: Stage) -> tuple[str, Any]:
     row = money_row(stage, number)
     case = dead(stage, row, "CREDIT_MISSING")
     sale = stage.sales(number)[0]["id"]
-    assert f"under the reference refund-{row.number}, against sales order {sale}" in case.message
+    assert f"under the reference refund-{row.number}, against sales order {sale} (centra-{number}): " in case.message
     assert case.message.endswith("goodwill 6.00 GBP; total 6.00 GBP")
     assert all_memos(stage) == []
     return number, row

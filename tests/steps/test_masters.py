@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from stage import Stage
+from stage import Stage, example
 from steps.looking import run_feed
 from steps.test_product_launch import CAP, CARDIGAN, STAGED, OpenStage, row, staged, variant
 
@@ -110,6 +110,22 @@ def test_a_bundle_with_other_parts_in_the_erp_is_a_case(stages: OpenStage) -> No
     assert set(found) == {KIT, "BX503ST1"}
     assert "1 × LS104NVM, 3 × LS106NVM" in found[KIT]
     assert "1 × LS104NVM, 2 × LS106NVM" in found[KIT]
+
+
+def test_a_kit_of_the_erps_that_the_mapping_takes_for_an_article_is_a_case_until_its_pieces_are_named(
+    stages: OpenStage,
+) -> None:
+    stage = staged(stages, MASTERS)
+    for sku, parts in ((CAP, {COAT: 2}), (CARDIGAN, None)):
+        stage.orderwise.add_product(sku, f"{GOODS[sku].product_name} Navy Small", parts)
+        stage.orderwise.change_product(sku, ean=GOODS[sku].ean)
+    compare(stage)
+    assert cases(stage) == [("BUNDLE_CONFLICT", CAP)]
+    assert f"2 × {COAT}, [bundles] has nothing" in stage.open_cases()[0].message
+    named = example("orderwise", stock=False).replace("[bundles]", f"[bundles]\n{CAP} = {{ {COAT} = 2 }}\n#", 1)
+    stage.apply(named + MASTERS, "orderwise")
+    compare(stage)
+    assert cases(stage) == []
 
 
 @pytest.mark.parametrize("erp_first", [True, False])

@@ -1,7 +1,8 @@
 """Products of Fulfil as items: `product.product` with its code and whether it is active (developers.fulfil.io).
 
 How a product is made or deactivated over the API is not confirmed for this connection, so both are a person's, and read back.
-Unconfirmed: that `upc` holds the EAN, and that a kit's parts are the inputs of the one bill that has it as an output.
+Unconfirmed: that `upc` holds the EAN, and that a kit's parts are the inputs of the one bill that has it as an output. Goods
+that are manufactured and stocked have a bill, too, so a bill alone makes no bundle.
 """
 
 from collections import defaultdict
@@ -66,4 +67,4 @@ def _item(row: dict[str, Any], parts: dict[str, Fraction] | None) -> Item:
         "price": format(price, "f") if price else "",
     }
     status = ON_SALE if row["active"] else ARCHIVED
-    return Item(str(row["code"]), str(row["id"]), status, fields, parts, is_bundle=bool(row["boms"]))
+    return Item(str(row["code"]), str(row["id"]), status, fields, parts)

@@ -124,8 +124,8 @@ class Orders(Tenant):
         if self._life(reference, ref) == "cancelled":
             return ref
         message = (
-            "cancelled in Centra; OrderWise has no call for it: cancel the sales order there by hand, or take it back as a "
-            "return if it has left"
+            f"cancelled in Centra; OrderWise has no call for it: cancel sales order {ref} ({reference}) there by hand, or take it "
+            "back as a return if it has left"
         )
         raise Rejected("ORDER_CANCEL_TOO_LATE", "orderwise:cancelled by hand", message)
 

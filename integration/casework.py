@@ -65,6 +65,16 @@ class Plan:
         return [step.exception for step in self.steps]
 
     @property
+    def moves(self) -> int:
+        """How many cases a replay would do anything to."""
+        return sum(bool(step.does) for step in self.steps)
+
+    @property
+    def batch(self) -> str:
+        """The name of exactly the cases that would go, the same whoever plans them: two people compare it."""
+        return _batch([step.exception for step in self.steps if step.does])
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many cases each thing would be done to, in words."""
         words = [step.words for step in self.steps]
@@ -91,7 +101,7 @@ def replay(
 
     What a plan would skip is skipped, so a second replay of one that is on its way moves nothing; `plan` says why. With a
     token, it is exactly that plan or nothing. Raises `CaseworkError` when the plan is too old or no longer true, and when there
-    are more than `MOST_ALONE` of them and nobody else has asked for the same lately: the first one's word is on record then.
+    are more than `MOST_ALONE` of them and nobody else has asked for exactly these lately: the first one's word is on record then.
     """
     actor = _name(actor, "actor")
     why = f"replayed by {actor}" + (f": {reason}" if reason else "")
@@ -100,7 +110,7 @@ def replay(
         if plan_token is not None:
             _check_token(world, rows, tx.now, plan_token)
         going = [row for row in rows if _step(row, tx.now).does]
-        alone = _is_alone(tx, [row.id for row in going], actor, reason)
+        alone = _alone(tx, [row.id for row in going], actor, reason)
         keys: list[Key] = []
         if not alone:
             keys = ledger.wake(tx, [row.job_id for row in going], "operator", why)
@@ -109,23 +119,28 @@ def replay(
                 _audit(tx, actor, "replayed", row.id, reason)
     if alone:
         raise CaseworkError(
-            f"{len(going)} are more than the {MOST_ALONE} that one person may send again. That {actor} asked for it is on record: "
-            "it is done when a second person looks at the plan and asks for the same within the hour"
+            f"{len(going)} are more than the {MOST_ALONE} that one person may send again. That {actor} asked for batch {alone} "
+            "is on record: it is done when a second person's plan shows the same batch and they ask for it within the hour"
         )
     for key in keys:
         world.ring("take", key)
     return keys
 
 
-def _is_alone(tx: Transaction, ids: Sequence[int], actor: str, reason: str) -> bool:
-    """Whether so many cases still need a second person; the first one's word is noted."""
+def _batch(ids: Collection[int]) -> str:
+    return hashlib.sha256(repr(sorted(ids)).encode()).hexdigest()[:16]
+
+
+def _alone(tx: Transaction, ids: Sequence[int], actor: str, reason: str) -> str:
+    """The batch for which so many cases still need a second person, empty when they need none; the first one's word is noted."""
     if len(ids) <= MOST_ALONE:
-        return False
-    these = f"{len(ids)} exceptions {hashlib.sha256(repr(sorted(ids)).encode()).hexdigest()[:16]}"
+        return ""
+    batch = _batch(ids)
+    these = f"{len(ids)} exceptions {batch}"
     if reference.who_did(tx, ASKED, these, tx.now - SECOND_WITHIN) - {actor}:
-        return False
+        return ""
     reference.record_act(tx, actor, ASKED, these, reason)
-    return True
+    return batch
 
 
 def _cases(tx: Transaction, ids: Collection[int]) -> list[Any]:

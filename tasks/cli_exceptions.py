@@ -144,11 +144,11 @@ def plan_replay(ids: tuple[int, ...], type: str, cause: str, as_json: bool) -> N
 def _show_plan(plan: "Plan", *, as_json: bool = False) -> None:
     if as_json:
         steps = [{"exception": s.exception, "order": s.order, "does": s.does, "skips": s.skips} for s in plan.steps]
-        say_json({"token": plan.token, "counts": plan.counts, "steps": steps})
+        say_json({"token": plan.token, "batch": plan.batch, "counts": plan.counts, "steps": steps})
         return
     rows = [(s.exception, s.order, s.words) for s in plan.steps]
     say_table(("exception", "order", "what a replay does"), rows, none="nothing to replay")
-    say(*(f"{n} × {words}" for words, n in plan.counts.items()), f"plan {plan.token}")
+    say(*(f"{n} × {words}" for words, n in plan.counts.items()), f"batch {plan.batch}", f"plan {plan.token}")
 
 
 @cases.command("replay")

@@ -44,13 +44,17 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class ShownPlan:
-    """What a replay would do: the sum of it, one line per order, and the token that stands for exactly this."""
+    """What a replay would do: the sum of it, one line per order, and the token that stands for exactly this.
+
+    `batch` is for two people to compare; it is empty where one may do it alone.
+    """
 
     summary: str
     lines: list[tuple[str, str]]
     ids: str
     token: str
     moves: int
+    batch: str
 
 
 def read_cause(world: World, base: str, type: str, cause: str) -> Cause:
@@ -91,7 +95,8 @@ def read_plan(world: World, type: str, cause: str) -> ShownPlan:
         lines=[(step.order or f"case {step.exception}", step.words) for step in plan.steps],
         ids=",".join(str(i) for i in plan.ids),
         token=plan.token,
-        moves=sum(bool(step.does) for step in plan.steps),
+        moves=plan.moves,
+        batch=plan.batch if plan.moves > casework.MOST_ALONE else "",
     )
 
 

@@ -21,6 +21,7 @@ from integration.settings import SettingsError
 from integration.store import SCHEMA, migrate, reference
 from tasks import step
 from tasks.desk.board import read_board
+from tasks.desk.cause import read_plan
 
 UNKNOWN = min(UNKNOWN_SKUS)
 
@@ -65,11 +66,12 @@ def test_a_bulk_replay_of_mixed_causes_needs_a_plan_and_a_second_person_and_post
     }
     stage.queue.clear()
     for actor in ("ann", "ann"):
-        with pytest.raises(CaseworkError, match="6 are more than the 5 that one person may send again"):
+        with pytest.raises(CaseworkError, match=f"6 are more than the 5 that one person .* batch {plan.batch} is"):
             casework.replay(stage.world, plan.ids, actor, "mapped now", plan.token)
     assert list(stage.queue) == []
     assert acted(stage) == [("zoe", "replayed"), ("ann", casework.ASKED), ("ann", casework.ASKED)]
-    plan = casework.plan(stage.world, ids=ids)
+    agreed, plan = plan.batch, casework.plan(stage.world, ids=ids)
+    assert plan.batch == agreed
     assert len(casework.replay(stage.world, plan.ids, "bob", "I agree", plan.token)) == 6
     assert acted(stage)[3:] == [("bob", "replayed")] * 6
     stage.work()
@@ -85,11 +87,21 @@ def test_what_a_first_person_asked_for_does_not_hold_for_other_cases_or_for_long
     monkeypatch.setattr(casework, "MOST_ALONE", 2)
     mixed(stage)
     ids = [int(case.id) for case in stage.open_cases()]
-    for actor, some, seconds in (("ann", ids, 0), ("bob", ids[:-1], 0), ("bob", ids, 3601)):
+    for actor, some, seconds in (("ann", ids[1:], 0), ("bob", ids[:-1], 0), ("ann", ids, 0), ("bob", ids, 3601)):
         stage.clock.sleep(seconds)
         with pytest.raises(CaseworkError, match="a second person"):
             casework.replay(stage.world, some, actor)
     assert casework.replay(stage.world, ids, "ann")  # bob's word is still fresh
+
+
+def test_the_page_of_a_cause_names_the_batch_that_two_people_must_both_see_and_only_where_two_are_needed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed(stage)
+    (cause,) = {(case.type, case.cause) for case in stage.open_cases() if case.type == "ORDER_MARKET_UNMAPPED"}
+    assert read_plan(stage.world, *cause).batch == ""
+    monkeypatch.setattr(casework, "MOST_ALONE", 2)
+    assert read_plan(stage.world, *cause).batch == casework.plan(stage.world, *cause).batch
 
 
 # ------------------------------------------------------------------------------------------------------------- by hand

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from integration.domain.product import ARCHIVED, EAN, HELD, ON_SALE, Item, folded, lacking, spelt
+from integration.domain.product import ARCHIVED, EAN, HELD, ON_SALE, Item, folded, in_parts, lacking, spelt
 from integration.errors import NotReady, Rejected
 from integration.ports import HOLD, NEW_ITEM, RELEASE
 from integration.store import Transaction, effects, exceptions, listings
@@ -173,9 +173,10 @@ def _hold_back(
 
 
 def _made(job: Job, offer: Item, mapping: Mapped, world: World) -> bool:
-    """False where the ERP offers no call for it."""
+    """False where the ERP offers no call for it; a copy of a template is no kit of the right pieces."""
     assert mapping.products is not None
-    write = world.erp(mapping.connection).create_item(offer, mapping.products.template)
+    erp, template = world.erp(mapping.connection), mapping.products.template
+    write = None if offer.is_bundle else erp.create_item(offer, template)
     if write is None:
         return False
     world.effect(job, replace(write, name=f"{NEW_ITEM} in {mapping.connection}"[:LONGEST_NAME]))
@@ -185,7 +186,8 @@ def _made(job: Job, offer: Item, mapping: Mapped, world: World) -> bool:
 def _to_make(offer: Item, mappings: Sequence[Mapped]) -> str:
     fields = ", ".join(f"{name} {value}" for name, value in offer.fields.items() if value)
     named = ", ".join(mapping.connection for mapping in mappings)
-    return f"to be made by hand in {named}: SKU {offer.sku}, {fields}; Centra sells it once it is there"
+    kit = f", a kit of {in_parts(mappings[0].bundles.get(offer.sku, {}))}" if offer.is_bundle else ""
+    return f"to be made by hand in {named}: SKU {offer.sku}, {fields}{kit}; Centra sells it once it is there"
 
 
 def _prove(job: Job, offer: Item, mappings: Sequence[Mapped], world: World) -> None:
@@ -194,7 +196,7 @@ def _prove(job: Job, offer: Item, mappings: Sequence[Mapped], world: World) -> N
     for mapping in mappings:
         assert mapping.products is not None
         erp = world.erp(mapping.connection)
-        found, _ = spelt(offer.sku, erp.definitions([offer.sku]))
+        found, _ = spelt(offer.sku, erp.definitions([offer.sku], parts=offer.is_bundle))
         if found is None:
             not_shown(
                 job, f"{NEW_ITEM} in {mapping.connection}", f"{mapping.connection} made it and does not show it", world
@@ -203,6 +205,10 @@ def _prove(job: Job, offer: Item, mappings: Sequence[Mapped], world: World) -> N
         missing = lacking(erp.item(found.ref), mapping.products.required)
         if missing:
             gaps.append(f"{mapping.connection} has no {' and no '.join(missing)} for {offer.sku} (item {found.ref})")
+        ours = mapping.bundles.get(offer.sku, {})
+        if found.parts is not None and dict(found.parts) != dict(ours):
+            theirs = f"{mapping.connection} has {in_parts(found.parts)} in {offer.sku} (item {found.ref})"
+            gaps.append(f"{theirs}, [bundles] of {mapping.file} has {in_parts(ours)}")
     if gaps:
         raise Rejected("PRODUCT_STAGING_INCOMPLETE", offer.sku, "; ".join(gaps))
 

@@ -218,7 +218,8 @@ def _matching(*, text: str, owner: str, cause: str, type: str, state: str) -> li
     wanted: list[Any] = []
     if text:
         like = f"%{text.replace('%', '').replace('_', '')}%"
-        shown = (exception.c.message, exception.c.cause, exception.c.type, exception.c.assignee, job.c.number)
+        told = (exception.c.message, exception.c.cause, exception.c.type, exception.c.connection, exception.c.assignee)
+        shown = (*told, job.c.number, job.c.market)
         wanted.append(or_(*(column.ilike(like) for column in shown)))
     wanted += [column == value for column, value in ((exception.c.owner, owner), (exception.c.type, type)) if value]
     if cause:

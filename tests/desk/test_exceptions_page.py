@@ -61,6 +61,8 @@ def test_the_nearest_deadline_comes_first(visitor: Visitor) -> None:
         ("owner=Finance", "fulfil.toml:[taxes.SE] 12", "PARKA-OLV-M"),
         ("type=ORDER_UNKNOWN_SKU", "PARKA-OLV-M", "fulfil.toml:[taxes.SE] 12"),
         ("text=parka", "PARKA-OLV-M", "fulfil.toml:[markets] Norway"),
+        ("text=sweden", "fulfil.toml:[taxes.SE] 12", "PARKA-OLV-M"),
+        ("text=fulfil&view=cases", "Order 100230", "No case fits"),
         ("text=100263&view=cases", "No case fits this search", "Order 100262"),
         ("text=100262&view=cases", "Order 100262", "Order 100261"),
         ("view=cases&cause=PARKA-OLV-M", "Order 100250", "Order 100230"),

@@ -174,6 +174,29 @@ def test_where_the_erp_has_no_call_a_person_makes_it_and_it_is_released_then(sta
     assert (stage.centra.products.status(CAP), stage.open_cases()) == ("ACTIVE", [])
 
 
+def test_a_new_bundle_is_no_copy_of_a_template_and_is_sold_once_its_kit_has_the_pieces_of_the_mapping(
+    stages: OpenStage,
+) -> None:
+    stage, kit = staged(stages), "BX501ST1"
+    stage.orderwise.change_product(kit, code="OLD", ean="")
+    launch(stage, kit)
+    (case,) = stage.open_cases()
+    assert (case.type, case.number) == ("PRODUCT_BY_HAND", kit)
+    assert "a kit of 1 × LS104NVM, 2 × LS106NVM" in case.message
+    assert (made(stage), stage.centra.products.status(kit)) == (0, "INACTIVE")
+    stage.orderwise.add_product(kit, "Box", {"LS104NVM": 1, "LS106NVM": 1})
+    stage.orderwise.change_product(kit, ean=GOODS[kit].ean)
+    stage.sweep(times=40, every=30)
+    (case,) = [case for case in stage.open_cases() if case.number == kit]
+    assert (case.type, stage.centra.products.status(kit)) == ("PRODUCT_STAGING_INCOMPLETE", "INACTIVE")
+    assert "1 × LS104NVM, 1 × LS106NVM" in case.message
+    stage.orderwise.change_product(kit, code="WRONG", ean="")
+    stage.orderwise.change_product("OLD", code=kit, ean=GOODS[kit].ean)
+    stage.sweep(times=40, every=30)
+    assert (row(stage, kit).state, stage.centra.products.status(kit)) == ("proven", "ACTIVE")
+    assert [case for case in stage.open_cases() if case.number == kit] == []
+
+
 def test_where_people_release_nothing_is_changed_in_centra(stages: OpenStage) -> None:
     stage = staged(stages, STAGED.replace('"variant status"', '"off"'))
     stage.centra.change_product(CAP, status="INACTIVE")

@@ -14,7 +14,7 @@ from integration import brake
 from integration.domain.order import Key
 from integration.domain.stock import AVAILABLE, PHYSICAL, Reckoning
 from integration.ports import SHELF_PAGE, Shelf
-from integration.store import Transaction, exceptions, ledger, levels, reference
+from integration.store import Transaction, exceptions, ledger, levels, reference, schedule
 from integration.store.ledger import Job
 from integration.store.levels import NOTHING_SOLD, Sold
 from integration.wiring import World
@@ -151,6 +151,17 @@ def feed_of(world: World, mapping: Mapped, place: str) -> Feed | None:
     return Feed(world, mapping, stock, stock.places[place], tuple(elsewhere))
 
 
+def due(job: Job, world: World) -> Any:
+    """Which levels are to be read at this moment. In a peak slow movers rest for a third of their promise; the watch of all
+    levels brings them back.
+    """
+    mapping = declared(world, str(job.row.connection))
+    with world.store.read() as tx:
+        if mapping is None or mapping.stock is None or not schedule.is_peak(tx):
+            return levels.DIRTY
+        return levels.due_in_peak(tx.now - timedelta(minutes=mapping.stock.shown_within_minutes) / 3)
+
+
 def next_batch(job: Job, world: World, wanted: Any) -> tuple[Feed | None, list[Any]]:
     """The feed and the levels that are up next; none of them when there is nothing to do."""
     connection = str(job.row.connection)
@@ -173,10 +184,10 @@ def hold(tx: Transaction, job: Job, world: World) -> None:
 
 def goes_on(job: Job, world: World, *, last: bool = False) -> None:
     """What is next for the connection, by what its levels still need; the `last` link of a chain rings it."""
-    connection = str(job.row.connection)
+    connection, wanted = str(job.row.connection), due(job, world)
     with world.store.read() as tx:
         needs = {state: levels.any_left(tx, connection, levels.in_state(state)) for state in ("read", "pushed")}
-        more = levels.any_left(tx, connection, levels.DIRTY)
+        more = levels.any_left(tx, connection, wanted)
     if more:
         job.also(lambda tx: knock(tx, job.key, "more"))
     if last or not (needs["read"] or needs["pushed"]):

@@ -35,7 +35,7 @@ def connections(world: World) -> list[str]:
 def take_levels(job: Job, world: World) -> None:
     """Read the ERP's figures of the most urgent hinted SKUs; what cannot change Centra is done with."""
     job.values["clean_seq"] = job.row.dirty_seq
-    fed, rows = stock.next_batch(job, world, levels.DIRTY)
+    fed, rows = stock.next_batch(job, world, stock.due(job, world))
     if fed:
         stock.read_figures(job, fed, rows)
     stock.goes_on(job, world)

@@ -25,6 +25,8 @@ SOME = 500
 UNSURE = ("seen", "held", "ready", "posted", "dead")
 """States of an order whose pieces the ERP's figure has not deducted, or not surely."""
 DIRTY = level.c.dirty_seq > level.c.clean_seq
+PLENTY = 20
+"""Units left beyond which a SKU that nobody has on order may rest in a peak."""
 
 
 def mark(
@@ -182,6 +184,12 @@ def next_place(tx: Transaction, connection: str, wanted: ColumnElement[bool]) ->
     """The place of the most urgent level of a kind: `DIRTY`, or `in_state(...)`."""
     first = select(level.c.place).where(level.c.connection == connection, wanted)
     return tx.scalar(first.order_by(level.c.urgency, level.c.waits_since, level.c.sku).limit(1))
+
+
+def due_in_peak(rested: datetime) -> ColumnElement[bool]:
+    """`DIRTY`, without what hardly sells and is far from sold out, unless it has waited since then."""
+    sells = func.coalesce(level.c.allocated, 0) + func.coalesce(level.c.demand, 0) + func.coalesce(level.c.unposted, 0)
+    return and_(DIRTY, or_(sells > 0, level.c.urgency <= PLENTY, level.c.waits_since <= rested))
 
 
 def in_state(state: str) -> ColumnElement[bool]:

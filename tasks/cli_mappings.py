@@ -1,6 +1,7 @@
 """`lockstep mappings …`: validate the tables that people edit, bring them into force, and say which are."""
 
 import importlib
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,27 @@ def preview_mappings(folder: Path | None) -> None:
         if rows:
             say_table(("SKU", "place", "shows", "would show"), rows, none="")
     say("A mass change is held by the brake until a person lets it pass: lockstep stock --release CONNECTION")
+
+
+@mappings.command("coverage")
+@click.option("--all", "everything", is_flag=True, help="What is mapped exactly, too.")
+@as_json_option
+def show_coverage(everything: bool, as_json: bool) -> None:
+    """What the newest orders of Centra ask of the mappings in force: markets, shipping options, taxes, vouchers and their codes.
+
+    Lists what is not mapped, and what only goes by a broader word.
+    """
+    from integration import coverage
+
+    found = coverage.seen(open_world())
+    shown = [word for word in found if everything or word.mapped != coverage.EXACT]
+    if as_json:
+        say_json({"words": [asdict(word) for word in shown]})
+        return
+    rows = [(w.mapped, w.connection, w.table, w.word, w.orders, w.newest) for w in shown]
+    say_table(("mapped", "connection", "table", "Centra's word", "orders", "newest"), rows, none="every word is mapped")
+    exact = sum(word.mapped == coverage.EXACT for word in found)
+    say(f"{exact} of {len(found)} words of the newest {coverage.MOST} orders are mapped exactly.")
 
 
 @mappings.command("apply")

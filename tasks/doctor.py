@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CLOCK_WARNS, CLOCK_FAILS = timedelta(seconds=2), timedelta(seconds=60)
 """Signatures of webhooks hold for five minutes, leases for two: clocks must agree far better than that."""
 BROKER_ANSWERS_IN = 5.0
+LOOKED_AT = 500
+"""Orders whose words are held against the mappings; `lockstep mappings coverage` looks at more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +258,27 @@ def _in_force(world: "World") -> Iterator[Finding]:
         yield Finding("warn", "coverage", says, "add the market (mappings/README.md), then `lockstep mappings apply`")
     if seen and not homeless:
         yield Finding("ok", "coverage", f"each of the {len(seen)} markets seen has a home")
+    yield from _words(world)
     for kind in sorted(types - set(world.playbook.rules)):
         yield Finding(
             "warn", "playbook", f"open exceptions are of type {kind}, which has no rule", "add it to playbook.toml"
         )
+
+
+def _words(world: "World") -> Iterator[Finding]:
+    """What the newest orders ask of the mappings beside their markets; a word by its type is no fault, and is counted."""
+    from integration import coverage
+
+    found = [word for word in coverage.seen(world, LOOKED_AT) if word.connection]
+    for word in found:
+        if word.mapped == coverage.MISSING:
+            says = f"{word.orders} of the newest orders have {word.word!r}, which {word.connection}.toml does not have"
+            do = "add the row (mappings/README.md), then `lockstep mappings apply`"
+            yield Finding("warn", f"coverage of [{word.table}]", says, do)
+    broader = sum(word.mapped == coverage.BROADER for word in found)
+    if broader:
+        says = f"{broader} discount codes go by their type: `lockstep mappings coverage` lists them"
+        yield Finding("ok", "coverage of discount codes", says)
 
 
 def _systems(world: "World") -> Iterator[Finding]:

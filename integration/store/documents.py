@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import Row, Select, and_, delete, exists, func, or_, select, update
 
 from integration.errors import Rejected
 from integration.store import Transaction, schedule
@@ -88,6 +88,14 @@ def has(tx: Transaction, job_id: int, kind: str) -> bool:
         .where(document.c.job_id == job_id, document.c.kind == kind, vault_key.c.wrapped.is_not(None))
     )
     return tx.scalar(kept.limit(1)) is not None
+
+
+def newest(tx: Transaction, kind: str, most: int) -> list[Row[Any]]:
+    """(id, instance, number) of the newest jobs that are ours to follow and have a document of a kind that can be opened."""
+    has = exists().where(document.c.job_id == job.c.id, document.c.kind == kind)
+    opens = exists().where(vault_key.c.job_id == job.c.id, vault_key.c.wrapped.is_not(None))
+    wanted: Select[Any] = select(job.c.id, job.c.instance, job.c.number).where(job.c.state != "observed", has, opens)
+    return list(tx.execute(wanted.order_by(job.c.id.desc()).limit(most)).all())
 
 
 def by_id(tx: Transaction, vault: Vault, document_id: int) -> bytes:

@@ -11,9 +11,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from integration.domain.money import Money, exponent, tax_rate
-from integration.domain.order import Order
+from integration.domain.order import Discount, Order
 from integration.domain.pricing import TENDER, Part, PricedOrder
-from integration.erp.orderwise.profile import IN_PRICES, Profile
+from integration.erp.orderwise.profile import IN_PRICES, Profile, profile_of
 from integration.errors import Unmapped
 from mappings import Mapping as Mapped
 
@@ -48,6 +48,11 @@ def names(order: Order, mapping: Mapped, profile: Profile) -> Mapping[int, str]:
             key = discount.code or discount.type
             raise Unmapped("ORDER_DISCOUNT_UNMAPPED", file=profile.file, table="tenant.discounts", key=key)
     return found
+
+
+def has_name(discount: Discount, mapping: Mapped) -> bool:
+    """Whether a mapping has OrderWise's own name for the very code of a voucher. Raises `BrokenMapping`."""
+    return discount.code in profile_of(mapping).discounts
 
 
 def dissurs(found: PricedOrder, named: Mapping[int, str]) -> list[Dissur] | None:

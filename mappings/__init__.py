@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from integration.domain.settling import Schedule
 from integration.errors import Unmapped
 from mappings.schema import BrokenMapping, check_mapping, check_playbook
-from mappings.semantics import check_facilities, check_stock
+from mappings.semantics import check_facilities, check_polls, check_stock
 
 __all__ = [
     "BrokenMapping", "Credit", "Mapping", "Market", "Place", "Playbook", "Products", "Returns", "Rule", "Service", "Shipments", "Stock", "load",
@@ -195,6 +195,11 @@ class Mapping:
     def file(self) -> str:
         return f"{self.connection}.toml"
 
+    @property
+    def poll_every(self) -> timedelta:
+        """How often at most the ERP is asked what has changed; zero where nobody has said."""
+        return timedelta(minutes=int(str(self.options["poll_minutes"])))
+
     def market(self, name: str) -> Market:
         return self._row("ORDER_MARKET_UNMAPPED", "markets", self.markets, name)
 
@@ -245,6 +250,7 @@ def parse(text: str, file: str, *, version: int = 0) -> Mapping:
     told = check_mapping(_toml(text, file), file)
     check_facilities(told, file)
     check_stock(told, file)
+    check_polls(told, file)
     head = told["connection"]
     markets = {
         name: Market(name, row["channel"], row["warehouse"], row["currency"], tuple(row["countries"]))

@@ -106,6 +106,7 @@ def _minutes(hours: str) -> int:
 class _Options(_Strict):
     unit_price_decimals = fields.Integer(strict=True, load_default=4, validate=validate.Range(0, 10))
     payments = fields.String(load_default="authorised", validate=validate.OneOf(("authorised", "captured", "none")))
+    poll_minutes = fields.Integer(strict=True, load_default=0, validate=validate.Range(0, 60))
 
 
 class _Market(_Strict):

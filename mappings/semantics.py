@@ -1,4 +1,5 @@
-"""Set-ups that contradict themselves: stock deducted twice or not at all, a market served from the wrong country.
+"""Set-ups that contradict themselves: stock deducted twice or not at all, a market served from the wrong country, a promise
+that no poll can keep.
 
 They are refused before they are in force, with the arithmetic in words.
 """
@@ -67,6 +68,19 @@ def _bundles(bundles: Mapping[str, Mapping[str, int]], file: str) -> None:
             if part in bundles:
                 problem = f"{part} is a bundle itself: name the pieces that are stocked"
                 raise BrokenMapping(file, f"bundles.{bundle}", part, problem)
+
+
+def check_polls(told: Mapping[str, Any], file: str) -> None:
+    """Raises `BrokenMapping` when the ERP would be asked more rarely than a promise allows."""
+    rarely = told["options"]["poll_minutes"]
+    for table in ("stock", "shipments"):
+        promise = told[table]["shown_within_minutes"] if told[table] else None
+        if promise is not None and rarely >= promise:
+            problem = (
+                f"the ERP is asked every {rarely} minutes, and [{table}] promises to show what changed there within {promise}: "
+                "the promise would be broken again and again. Ask more often, or promise less"
+            )
+            raise BrokenMapping(file, "options", "poll_minutes", problem)
 
 
 def check_facilities(told: Mapping[str, Any], file: str) -> None:

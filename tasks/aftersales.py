@@ -26,7 +26,7 @@ def announced(instance: str, world: World) -> None:
     aftersales.announced(instance, world)
 
 
-@feed("returns", every=lambda world: world.settings.poll_every, systems=connections)
+@feed("returns", every=lambda world: world.settings.poll_every, systems=connections, polls=True)
 def receipts(connection: str, world: World) -> None:
     """What the ERP's warehouse booked in or inspected."""
     aftersales.receipts(connection, world)
@@ -50,7 +50,7 @@ def old_refunds(instance: str, world: World) -> None:
     aftersales.old_refunds(instance, world)
 
 
-@feed("finance", every=lambda world: MEMOS_EVERY, systems=connections)
+@feed("finance", every=lambda world: MEMOS_EVERY, systems=connections, polls=True)
 def memos(connection: str, world: World) -> None:
     """Credit memos that changed in the ERP: edits by hand, and what no refund explains."""
     aftersales.memos(connection, world)

@@ -27,17 +27,22 @@ Feed = Callable[[str, World], None]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A feed and its terms: once every `every(world)`, for each system of `systems(world)`."""
+    """A feed and its terms: once every `every(world)`, for each system of `systems(world)`; one that `polls` an ERP as rarely
+    as its mapping asks for.
+    """
 
     name: str
     function: Feed
     every: Callable[[World], timedelta]
     systems: Callable[[World], list[str]]
     sweeps: bool
+    polls: bool
 
-    def slot(self, world: World, *, peak: bool) -> str:
-        """The slot of this moment; a sweep's slots are longer in a peak."""
+    def slot(self, world: World, *, peak: bool, at_least: timedelta = timedelta(0)) -> str:
+        """The slot of this moment; a sweep's slots are longer in a peak, a poll's are `at_least` so long."""
         seconds = self.every(world).total_seconds() * (PEAK_STRETCH if peak and self.sweeps else 1)
+        if self.polls:
+            seconds = max(seconds, at_least.total_seconds())
         return str(int(world.store.now().timestamp() // seconds))
 
 
@@ -52,11 +57,14 @@ def feed(
     every: Callable[[World], timedelta],
     systems: Callable[[World], list[str]],
     sweeps: bool = False,
+    polls: bool = False,
 ) -> Callable[[Feed], Feed]:
-    """Make a function a feed of a lane. One that `sweeps` finds what others missed, and may wait in a peak."""
+    """Make a function a feed of a lane. One that `sweeps` finds what others missed, and may wait in a peak; one that `polls`
+    asks an ERP what has changed.
+    """
 
     def register(function: Feed) -> Feed:
-        reading = Reading(function.__name__, function, every, systems, sweeps)
+        reading = Reading(function.__name__, function, every, systems, sweeps, polls)
         FEEDS[reading.name] = reading
         TASKS["feed", reading.name] = f"{lane}.{reading.name}"
         CHAINS["feed", reading.name] = (reading.name,)
@@ -125,8 +133,9 @@ def ring_due(world: World) -> int:
     """Ring every feed whose slot has begun and was not rung: two sweepers ring it once."""
     with world.store.read() as tx:
         peak = schedule.is_peak(tx)
+    rests = {mapping.connection: mapping.poll_every for mapping in world.connections()}
     slots = [
-        (reading.name, system, reading.slot(world, peak=peak))
+        (reading.name, system, reading.slot(world, peak=peak, at_least=rests.get(system, timedelta(0))))
         for reading in FEEDS.values()
         for system in reading.systems(world)
     ]

@@ -63,7 +63,7 @@ def allowances(instance: str, world: World) -> None:
     intake.hear_allowances(instance, world)
 
 
-@feed("orders", every=lambda world: BACK_CHECK_EVERY, systems=connections)
+@feed("orders", every=lambda world: BACK_CHECK_EVERY, systems=connections, polls=True)
 def back_check(connection: str, world: World) -> None:
     """What the ERP has under our references: phantoms, late effects, and edits by hand."""
     reprove.back_check(connection, world)

@@ -19,7 +19,7 @@ RECHECK_EVERY = timedelta(hours=4)
 WATCH_EVERY = timedelta(minutes=5)
 
 
-@feed("shipments", every=lambda world: world.settings.poll_every, systems=connections)
+@feed("shipments", every=lambda world: world.settings.poll_every, systems=connections, polls=True)
 def dispatches(connection: str, world: World) -> None:
     """Dispatches since the last look, and a little before."""
     shipment_watch.poll(connection, world)

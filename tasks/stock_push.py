@@ -60,7 +60,7 @@ def prove_levels(job: Job, world: World) -> None:
     stock.goes_on(job, world, last=True)
 
 
-@feed("stock", every=lambda world: world.settings.poll_every, systems=connections)
+@feed("stock", every=lambda world: world.settings.poll_every, systems=connections, polls=True)
 def movements(connection: str, world: World) -> None:
     """What moved in the ERP since the last look, and a little before."""
     stocktake.movements(connection, world)

@@ -56,6 +56,11 @@ def words(name: str, value: str) -> Callable[[str], str]:
             [lambda t: t.replace("BX501ST1 = {", "BX501ST1 = { BX502ST1 = 1,")],
             "a bundle itself: name the pieces that are stocked",
         ),
+        ([lambda t: t.replace("[options]", "[options]\npoll_minutes = 15")], "[stock] promises to show what changed"),
+        (
+            [lambda t: t.replace("[options]", "[options]\npoll_minutes = 30"), words("shown_within_minutes", "45")],
+            "[shipments] promises to show what changed there within 30",
+        ),
     ],
 )
 def test_what_contradicts_itself_is_refused(changes: list[Callable[[str], str]], told: str) -> None:

@@ -181,6 +181,26 @@ def reread(job: Job, world: World) -> tuple[Order, Mapped, ERP]:
     return order, world.mapping(job.row.connection, job.row.mapping_version), world.erp(job.row.connection)
 
 
+def beware_of_a_twin(job: Job, order: Order, erp: ERP, world: World) -> None:
+    """An order that is a person's case and was surely not sent may have been typed into the ERP meanwhile, without our reference.
+
+    Raises `Rejected` (ORDER_DUPLICATE_SUSPECT) where something looks like it, once: who replays it then has seen that.
+    """
+    with world.store.read() as tx:
+        case = exceptions.open_of_job(tx, job.id)
+    if case is None or _past(job, world).sent:
+        return
+    looks = ", ".join(erp.keyed_by_hand(order))
+    cause = f"looks like {looks}"
+    if looks and case.cause != cause:
+        message = (
+            f"{erp.name} has {looks} without a reference, of the same goods and the same total, made since this order was placed. "
+            f"Is it this sale, give it the reference {erp.reference(order.number)} there and press Replay: it is adopted. Is it "
+            "another one, press Replay: this order is posted beside it"
+        )
+        raise Rejected("ORDER_DUPLICATE_SUSPECT", cause, message)
+
+
 def prove(job: Job, found: Sequence[Standing], world: World) -> None:
     """Compare the read-back with Centra's values; store the proof; raise `Rejected` on any difference."""
     standing = _only(job, found, world)

@@ -41,6 +41,7 @@ def take_order(page: Page, world: World) -> None:
 def post_order(job: Job, world: World) -> None:
     """Create the sales order or put it on offer, or adopt the one that an earlier attempt created."""
     order, mapping, erp = orders.reread(job, world)
+    orders.beware_of_a_twin(job, order, erp, world)
     items.require(world.store, erp, [line.sku for line in order.lines])
     draft = erp.compose(order, mapping)
     released = orders.still_released(job, order, mapping, world)

@@ -198,6 +198,11 @@ class ERP(ERPStock, ERPShipments, ERPReturns, ERPCredit, ERPItems, Protocol):
     def order_write(self, draft: Draft) -> Write:
         """The write that creates the sales order of a draft."""
 
+    def keyed_by_hand(self, order: Order) -> Sequence[str]:
+        """Numbers of living sales orders that bear no reference at all and were made since this order was placed, of the same
+        total and with its goods: somebody may have typed it in. None where the ERP does not show such orders.
+        """
+
     def cancel_write(self, reference: str, ref: str) -> Write:
         """The write that cancels a sales order; `Rejected` with ORDER_CANCEL_TOO_LATE when the ERP will not."""
 

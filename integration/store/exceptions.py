@@ -312,6 +312,12 @@ def counts(tx: Transaction) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
+def open_of_job(tx: Transaction, job_id: int) -> Row[Any] | None:
+    """The newest case of a job that is not over."""
+    of_job = select(exception).where(exception.c.job_id == job_id, exception.c.state != "resolved")
+    return tx.execute(of_job.order_by(exception.c.id.desc()).limit(1)).one_or_none()
+
+
 def is_open(tx: Transaction, job_id: int) -> bool:
     """Whether an order has an open case."""
     found = select(exception.c.id).where(exception.c.job_id == job_id, exception.c.state != "resolved").limit(1)

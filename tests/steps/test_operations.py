@@ -151,6 +151,67 @@ def test_an_erp_that_knows_no_reference_again_is_looked_at_before_a_refused_orde
     assert (stage.row(number).state, stage.row(number).erp_ref) == ("proven", made)
 
 
+def typed_in(stage: Stage, number: str, **words: Any) -> str:
+    """Somebody types an order into Fulfil and gives it no reference; the sales order's id."""
+    made = keyed_by_hand(stage, number, "fulfil")
+    records = stage.fulfil._records
+    records.update("sale.sale", records.get("sale.sale", int(made)), {"channel_identifier": None} | words)
+    return made
+
+
+def refused(stage: Stage) -> tuple[str, Any]:
+    stage.fulfil.faults.plan("user-error", operation="create_order")
+    number = stage.order()
+    stage.hint(number)
+    stage.work()
+    return number, assert_case(stage, number, "ORDER_REJECTED_BY_ERP")
+
+
+def replayed(stage: Stage, case: Any) -> None:
+    casework.replay(stage.world, [case.id], "ann", "keyed by hand")
+    stage.work()
+    stage.sweep(3)
+
+
+@pytest.mark.scenario("OPS-02")
+@pytest.mark.parametrize("same", [True, False])
+def test_an_order_that_looks_like_one_that_was_typed_in_without_a_reference_is_not_sent_before_a_person_has_seen_it(
+    stage: Stage, same: bool
+) -> None:
+    number, case = refused(stage)
+    made = typed_in(stage, number)
+    replayed(stage, case)
+    case = assert_case(stage, number, "ORDER_DUPLICATE_SUSPECT")
+    assert case.cause == f"looks like SO{int(made):05}"
+    assert f"centra-{number}" in case.message
+    assert stage.sales(number) == []
+    if same:
+        records = stage.fulfil._records
+        records.update("sale.sale", records.get("sale.sale", int(made)), {"channel_identifier": f"centra-{number}"})
+    replayed(stage, case)
+    assert_proven(stage, number)
+    assert (stage.row(number).erp_ref == made) is same
+
+
+@pytest.mark.scenario("OPS-02")
+@pytest.mark.parametrize("other", ["another's reference", "cancelled", "other goods", "older"])
+def test_what_only_resembles_it_from_afar_holds_no_order_back(stage: Stage, other: str) -> None:
+    if other == "older":
+        typed_in(stage, refused(stage)[0])
+        stage.clock.sleep(3600)
+    number, case = refused(stage)
+    if other == "another's reference":
+        typed_in(stage, number, channel_identifier="shopify-1")
+    elif other == "cancelled":
+        typed_in(stage, number, state="cancel")
+    elif other == "other goods":
+        made = int(typed_in(stage, number))
+        for line in stage.fulfil._records.find("sale.line", "sale", made):
+            line["quantity"] += 1
+    replayed(stage, case)
+    assert_proven(stage, number)
+
+
 @pytest.mark.scenario("OPS-03")
 def test_what_was_marked_as_done_and_was_not_is_found_by_the_night_with_its_money(stage: Stage) -> None:
     good, number = stage.order(), stage.order(lines=[BasketLine(UNKNOWN, 1)])

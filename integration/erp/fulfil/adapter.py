@@ -1,6 +1,7 @@
 """Fulfil as an `ERP`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from integration.erp.fulfil.tenant import (
     fingerprint,
     named_id,
     stamp_of,
+    whole,
 )
 from integration.errors import Rejected, Unavailable, Unknown
 from integration.http import Http
@@ -89,6 +91,25 @@ class Fulfil(Stock, Shipments, Returns, Credit, Products):
         domain = [["channel_identifier", "=", reference]]
         rows = self.client.search_read("sale.sale", domain, ("state",), lane="orders")
         return [str(row["id"]) for row in rows]
+
+    def keyed_by_hand(self, order: Order) -> Sequence[str]:
+        domain = [
+            ["channel_identifier", "=", None],
+            ["create_date", ">=", order.placed_at],
+            ["total_amount", "=", order.grand_total.decimal],
+        ]
+        sales = {
+            sale["id"]: str(sale["number"] or sale["id"])
+            for sale in self.client.search_read("sale.sale", domain, wire.BOOKING_FIELDS, lane="orders")
+            if wire.booking(sale).life != "cancelled" and sale["currency.code"] == order.currency
+        }
+        goods = _pieces((line.sku, line.quantity) for line in order.lines)
+        found = []
+        for sale, lines in self._lines(list(sales)).items():
+            pieces = _pieces((str(line["product.code"]), whole(line["quantity"])) for line in lines)
+            if all(pieces[sku] == wanted for sku, wanted in goods.items()):  # shipping may be a line, too
+                found.append(sales[sale])
+        return found
 
     def cancel_write(self, reference: str, ref: str) -> Write:
         return Write(
@@ -189,6 +210,13 @@ def connect(name: str, http: Http, mapping: Mapped) -> ERP:
 def headers(token: str) -> dict[str, str]:
     """How a personal access token travels."""
     return {"X-API-KEY": token}
+
+
+def _pieces(lines: Iterable[tuple[str, int]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for sku, quantity in lines:
+        found[sku] += quantity
+    return found
 
 
 def _place(sale: Mapping[str, Any]) -> dict[str, Value]:

@@ -138,6 +138,9 @@ class Pebblebook:
             reference: [_standing(row) for row in rows if row["reference"] == reference] for reference in references
         }
 
+    def keyed_by_hand(self, order: Order) -> Sequence[str]:
+        return ()  # its list shows no goods
+
     def bookings(self, references: Collection[str]) -> Mapping[str, Sequence[Booking]]:
         found: dict[str, list[Booking]] = {reference: [] for reference in references}
         for row in self.client.named("orders", "reference", references, lane="finance"):

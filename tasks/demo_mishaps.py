@@ -84,11 +84,11 @@ def mishaps(stack: Stack, store: Store) -> list[Happening]:
         Happening(0.60, "kill -9 of the webhook receiver", kill["web"].kill),
         Happening(0.65, "kill -9 of the worker of the other lanes", kill["lanes"].kill),
         Happening(0.70, "OrderWise will take an order and not answer", orderwise("timeout-after", "create_order", 1)),
-        Happening(0.75, "somebody creates the SKUs that neither ERP knew", lambda: _create_items(stack)),
+        Happening(0.75, "somebody creates the SKUs that neither ERP knew", lambda: _create_items(stack), patience=4),
         Happening(
             0.80, "a product with open orders is deactivated in OrderWise, and then archived", ending.begin, patience=1
         ),
-        Happening(0.82, "and activated again, as that exception says", ending.repair, patience=2),
+        Happening(0.82, "that product is activated again, as its exception says", ending.repair, patience=2),
         Happening(
             0.95, "OrderWise takes three seconds for a while", orderwise("slow", "export_definition", 8, seconds=3)
         ),
@@ -222,8 +222,10 @@ def _cancel_in_time(stack: Stack) -> bool:
     return False
 
 
-def _create_items(stack: Stack) -> None:
-    """The SKUs, and a few pieces of each."""
+def _create_items(stack: Stack) -> bool:
+    """The SKUs, and a few pieces of each; False while the launch has not made its own: nobody keys what is being made."""
+    if LAUNCHED not in stack.ask(stack.orderwise_url, "/_sandbox/books")["stock"]:
+        return False
     for sku in UNKNOWN_SKUS:
         stack.ask(stack.fulfil_url, "/_sandbox/products", {"sku": sku, "name": "Added during the demo"})
         for warehouse in FULFIL_WAREHOUSES:
@@ -232,3 +234,4 @@ def _create_items(stack: Stack) -> None:
         if sku not in stack.ask(stack.orderwise_url, "/_sandbox/books")["stock"]:
             stack.ask(stack.orderwise_url, "/_sandbox/products", {"sku": sku, "name": "Added during the demo"})
         stack.ask(stack.orderwise_url, "/_sandbox/receipts", {"sku": sku, "quantity": 20})
+    return True

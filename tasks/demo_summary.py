@@ -1,5 +1,6 @@
 """The demo's end: what happened, held against both systems' own books, for a person and as one JSON object."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -173,11 +174,11 @@ def show(told: dict[str, Any], stack: Stack) -> None:
     console.print(
         f"{words['shipments']} shipments told, {words['returns']} returns completed, {words['credit_memos']} credit memos; "
         f"stock of {words['stock']['skus']} SKUs kept, {words['stock']['pushed']} of them pushed; "
-        f"{words['night']['days']} business day(s) counted in both systems."
+        f"books of {words['night']['days']} business days counted in both systems."
     )
     console.print(
         f"Units oversold: {words['oversold_units']}. Shipments told late: {words['shipments_late']} "
-        f"(seconds from leaving to being told: {words['told_after_seconds']}). "
+        f"({_times(words['told_after_seconds'])}). "
         f"Refunds without memo: {words['refunds_without_memo']}."
     )
     for name, row in words["connections"].items():
@@ -186,13 +187,17 @@ def show(told: dict[str, Any], stack: Stack) -> None:
             f" were posted, {row['exceptions']} exceptions of its own"
         )
     for sku, kind, reason in told["products"]:
-        console.print(f"  {sku} is being {'launched' if kind == 'product' else 'archived'}: {escape(reason)}")
+        console.print(f"  {'launch' if kind == 'product' else 'end'} of {sku}: {escape(reason)}")
     for reason, count in told["held"].most_common():
         console.print(f"  waiting: {count} because {escape(reason)}")
     console.print(_table_of_cases(told["cases"], words["planned"]))
     console.print(_table_of_money(told["money"]))
     console.print(_table_of_promises(told["broken"]))
-    console.print(f"Faults that fired: {told['fired']}. {words['seconds']} s.")
+    for name, fired in told["fired"].items():
+        console.print(
+            f"  faults of {name}: {', '.join(f'{times} × {fault}' for fault, times in fired.items()) or 'none'}"
+        )
+    console.print(f"All of it took {words['seconds']:.0f} s.")
     for line in _addresses(stack, words["seen"]):
         console.print(line, soft_wrap=True, highlight=False)
 
@@ -201,10 +206,19 @@ def _addresses(stack: Stack, order: int) -> tuple[str, ...]:
     return (
         f"Flower with its pages: {stack.flower_url}/exceptions",
         f"  user demo, password {stack.flower_password}",
-        f"At a shell: LOCKSTEP_CONFIG={_config(stack)} lockstep order {order}",
+        f"At a shell: LOCKSTEP_CONFIG={_config(stack)} {_command()} order {order}",
         f"Centra's books: {stack.centra_url}/_sandbox/books and /_sandbox/ledger",
         *(f"{name}'s books: {stack.url_of(name)}/_sandbox/books" for name in stack.texts),
     )
+
+
+def _times(told: Mapping[str, float]) -> str:
+    return ", ".join(f"{seconds} s for {part[1:]} of a hundred" for part, seconds in told.items()) or "none was told"
+
+
+def _command() -> str:
+    """How `lockstep` is typed here: as the demo itself was, where the shell would not find it by its name."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "lockstep" else "lockstep"
 
 
 def _config(stack: Stack) -> Path:

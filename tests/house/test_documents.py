@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 import pytest
+from graphql import FieldNode, TypeInfo, TypeInfoVisitor, Visitor, get_named_type, parse, visit
 
 import tasks.finance
 import tasks.intake
 import tasks.order_post  # noqa: F401 - registers the links
+from integration.sandbox.centra_language import FIELD_PERMISSIONS, TYPE_PERMISSIONS, schema
 from tasks import celery
 from tasks.cli import main
 from tasks.step import LINKS
@@ -86,3 +88,26 @@ def test_every_decision_says_context_decision_and_consequences() -> None:
     for page in decisions:
         text = page.read_text(encoding="utf-8")
         assert [word for word in ("Context", "Decision", "Consequences") if word not in text] == [], page.name
+
+
+class _Asked(Visitor):
+    """The permissions that a document of GraphQL needs."""
+
+    def __init__(self, types: TypeInfo) -> None:
+        super().__init__()
+        self.types, self.permissions = types, set[str]()
+
+    def enter_field(self, node: FieldNode, *_: object) -> None:
+        type_ = get_named_type(self.types.get_type())
+        named = FIELD_PERMISSIONS.get(node.name.value) or TYPE_PERMISSIONS.get(type_.name if type_ else "")
+        self.permissions |= {named} if named else set()
+
+
+def test_the_runbook_of_a_refused_token_lists_every_permission_that_our_queries_need() -> None:
+    types = TypeInfo(schema(updated_at_filter=True))
+    asked = _Asked(types)
+    for query in sorted((ROOT / "integration/centra/queries").glob("*.graphql")):
+        visit(parse(query.read_text(encoding="utf-8")), TypeInfoVisitor(types, asked))
+    listed = (ROOT / "deploy/runbooks/connection-auth.md").read_text(encoding="utf-8")
+    assert len(asked.permissions) > 20
+    assert sorted(name for name in asked.permissions if f"`{name}`" not in listed) == []

@@ -287,8 +287,9 @@ def check_mapping(told: Mapping[str, Any], file: str) -> dict[str, Any]:
         if market not in found["carriers"]:
             raise BrokenMapping(file, "carriers", market, "this market has no carriers")
         for country in found["markets"][market]["countries"]:
-            if country not in found["taxes"] or country not in found["shipping_tax"]:
-                raise BrokenMapping(file, "taxes", country, f"{market} sells to {country}, which has no taxes here")
+            for table in ("taxes", "shipping_tax"):
+                if country not in found[table]:
+                    raise BrokenMapping(file, table, country, f"{market} sells to {country}, which has none here")
     for country, percent in found["shipping_tax"].items():
         if percent not in found["taxes"].get(country, {}):
             raise BrokenMapping(file, "shipping_tax", country, f"[taxes.{country}] has no row for {percent}")

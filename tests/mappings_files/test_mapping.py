@@ -85,6 +85,7 @@ def test_a_master_that_nothing_could_enforce_is_refused_with_the_reason() -> Non
         ('"20" = "UK VAT Standard"', '"17" = "UK VAT Standard"', "shipping_tax", "GB"),
         ('GB = "20"', 'GB = "17"', "shipping_tax", "GB"),
         ('GB = "20"', "GB = 20", "shipping_tax", "GB"),
+        ('GB = "20"', "", "shipping_tax", "GB"),
         ('PERCENTAGE = "goods"', 'PERCENTAGE = "discount"', "vouchers", "PERCENTAGE"),
         ('adyen = "adyen"', "adyen = []", "tenders", "adyen"),
         ("[vouchers] ", "[vouchers2] ", "vouchers", "vouchers"),

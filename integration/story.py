@@ -173,7 +173,8 @@ def _arrived(tx: Transaction, row: Any) -> list[str]:
 def _decided(row: Any) -> list[str]:
     told = [row.reason] if row.reason else ["nothing yet: it has not been read"]
     if row.connection:
-        told.append(f"it goes to {row.connection}, by version {row.mapping_version} of its mapping")
+        version = f", by version {row.mapping_version} of its mapping" if row.mapping_version else ""
+        told.append(f"it goes to {row.connection}{version}")
     named = {"released_at": "released", "posted_at": "accepted by the ERP", "done_at": "finished"}
     named |= MILESTONES.get(row.kind, {})
     return told + [f"{word} {_shown(getattr(row, name))}" for name, word in named.items() if getattr(row, name)]

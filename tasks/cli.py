@@ -43,7 +43,7 @@ words_argument = click.argument("words", nargs=-1, type=click.UNPROCESSED)
 
 @click.group(cls=Door)
 def main() -> None:
-    """Keeps Centra and the ERP in step."""
+    """Keeps Centra and the ERPs behind it in step."""
 
 
 main.add_command(cases)
@@ -345,7 +345,7 @@ def dead_letters() -> None:
 @main.command(context_settings=PASSED_ON)
 @words_argument
 def sandbox(words: Sequence[str]) -> None:
-    """Centra and Fulfil doubles on local ports; --help says what they take."""
+    """Centra, Fulfil and OrderWise as servers on local ports; --help says more."""
     from integration.sandbox import serve
 
     serve.main(words)
@@ -358,7 +358,7 @@ def sandbox(words: Sequence[str]) -> None:
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--keep", is_flag=True, help="Keep the temporary folder.")
 def demo(once: bool, as_json: bool, orders: int, seed: int, keep: bool) -> None:
-    """A generated day through the whole order lane on this machine, mishaps included."""
+    """A brand's day on this machine in about five minutes, with two ERPs and mishaps."""
     from tasks import demo as day
 
     sys.exit(day.main(once=once, as_json=as_json, orders=orders, seed=seed, keep=keep))

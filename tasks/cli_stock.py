@@ -79,7 +79,9 @@ def _lines(level: dict[str, Any]) -> list[str]:
     if level["sold_unknown"] is not None:
         held = f"Centra holds {level['allocated']} for orders and {level['demand']} more are sold"
         taken = f"{level['known']} of these are off the figure already"
-        lines.append(f"{-level['sold_unknown']:>7}  sold and not yet off the figure: {held}; {taken}")
+        seen = level["allocated"] + (level["demand"] or 0) - (level["known"] or 0)
+        ours = f"; by our own ledger {level['unposted']}, and more counts" if (level["unposted"] or 0) > seen else ""
+        lines.append(f"{-level['sold_unknown']:>7}  sold and not yet off the figure: {held}; {taken}{ours}")
         lines.append(f"{-level['buffer']:>7}  held back")
         lines.append(f"{level['desired']:>7}  shoppers may buy")
         if level["uncovered"]:

@@ -151,7 +151,7 @@ def _facts(row: Any, rule: Rule, now: datetime) -> list[tuple[str, str]]:
     """What a person wants to know first, in words; what does not apply is left out."""
     told = [
         ("Cause", row.cause),
-        ("Market", f"{row.market} ({row.instance})" if row.market else row.instance),
+        ("Market", f"{row.market} ({row.instance})") if row.market else ("Centra", row.instance),
         *_stands(row),
         ("In the ERP", (f"as {row.erp_ref}" if row.erp_ref else "nothing that we know of") if row.number else ""),
         ("Open for", f"{words.span(now - row.opened_at)}, since {words.instant(row.opened_at)}"),

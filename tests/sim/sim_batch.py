@@ -90,7 +90,7 @@ class Totals:
             ("units oversold in honest windows", f"{self.window_units}"),
             ("longest time to heal", f"{heal:.0f} s (seed {slowest})"),
             ("crash points hit", f"{len(self.crashed_at)} of {len(self.passed)}"),
-            ("faults", f"{sum(self.fired.values())} of {len(FAULTS)} classes"),
+            ("faults", f"{sum(self.fired.values())}, of {len(+self.fired)} of the {len(FAULTS)} classes"),
             ("violations", f"{len(self.violations)}"),
         ]
         rows = [f"{name:42} {told}" for name, told in head]
@@ -99,7 +99,7 @@ class Totals:
             *_columns(self.fired, FAULTS if self.seeds > 1 else sorted(self.fired)),
             "",
             "open at the end:",
-            *_columns(self.cases, sorted(self.cases)),
+            *(_columns(self.cases, sorted(self.cases)) or ["      no exception"]),
         ]
         rows += [f"\nseed {seed}: {told}" for seed, told in sorted(self.violations.items())]
         return "\n".join(rows)

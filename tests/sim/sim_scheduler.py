@@ -188,8 +188,11 @@ def told_to(scheduler: Scheduler) -> Iterator[None]:
     """The product's own log becomes part of the story, and is written nowhere else."""
 
     def tell(_logger: Any, _method: str, words: dict[str, Any]) -> dict[str, Any]:
-        shown = " ".join(str(value) for name, value in words.items() if value and name not in ("event", "key"))
-        scheduler.tell(f"{words['event']}: {words.get('key', '')} {shown}")
+        about = {
+            name: value for name, value in words.items() if value and name not in ("event", "key", "error", "note")
+        }
+        shown = " ".join(map(str, [words.get("key", ""), *about.values()])).strip()
+        scheduler.tell(": ".join([words["event"], shown, *(words[why] for why in ("note", "error") if words.get(why))]))
         raise structlog.DropEvent
 
     before = structlog.get_config()

@@ -1,6 +1,6 @@
 """What the links of shipment update do to one dispatch: everything between the ledger and the two systems."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,10 +11,10 @@ from integration.dispatch import Past, Waybill
 from integration.domain.money import Money
 from integration.domain.order import Order
 from integration.domain.proof import compare, seal
-from integration.domain.shipment import Dispatch, ShownShipment
+from integration.domain.shipment import Dispatch, ShippedLine, ShownShipment
 from integration.errors import NotReady, Rejected
 from integration.ports import CAPTURE, COMPLETION, SHIPMENT, Fetched
-from integration.store import Transaction, deliveries, documents, effects, exceptions, levels, proofs, views
+from integration.store import Transaction, deliveries, documents, effects, exceptions, ledger, levels, proofs, views
 from integration.store.deliveries import CAPTURE_PENDING
 from integration.store.ledger import Job
 from integration.wiring import World
@@ -23,6 +23,8 @@ from mappings import Mapping as Mapped
 VISIBLE_WITHIN = timedelta(seconds=60)
 """What one system has accepted or announced and does not show after this is missing. Unconfirmed."""
 ASK_AGAIN = timedelta(seconds=5)
+TAKEN_BACK = ("cancelled", "open")
+"""Lives of a dispatch that has not left, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,13 @@ def take(job: Job, reading: Reading, world: World) -> None:
     if dispatch is None:
         return _absent(job, world)
     _keep_facts(job, dispatch, mapping)
+    if job.row.source_status in TAKEN_BACK:
+        job.values["source_status"] = ""
     past = _past(reading.writes[job.id])
     if job.row.state == "closed":
         return job.then("closed", "closed by a person; read again and left alone")
     if dispatch.life != "done":
-        return _not_dispatched(job, dispatch, past, world)
+        return _not_dispatched(job, dispatch, past, mapping, world)
     order = _order(job, dispatch, reading, world)
     if order is None:
         return None
@@ -130,16 +134,26 @@ def _shown_as(reading: Reading, job: Job) -> str | None:
     return made.answer if made is not None else None
 
 
-def _not_dispatched(job: Job, dispatch: Dispatch, past: Past, world: World) -> None:
+def _not_dispatched(job: Job, dispatch: Dispatch, past: Past, mapping: Mapped, world: World) -> None:
     """A label is no dispatch, and a cancelled shipment none any more: nothing is sent; what was sent is a case."""
     if past.create_begun:
-        message = f"{dispatch.number} is {dispatch.life} in {job.row.connection}, and Centra was told that it left"
-        raise Rejected("SHIPMENT_REVERSED", f"{dispatch.life} in the ERP", message)
+        _moved(job, dispatch.lines, mapping)
+        if past.created:
+            raise _reversed(job, dispatch, dispatch.life)
+        job.values["source_status"] = dispatch.life
+        return job.then(
+            "ready", f"{dispatch.life} in the ERP, and Centra may have been told: it is asked, and told nothing"
+        )
     if dispatch.life == "open":
         return _hold(job, "not dispatched yet: a label alone sends nothing", world.settings.reread_every, world)
     job.then("cancelled", "cancelled in the ERP before anything was told", done_at=world.store.now())
     job.also(agree(job, "obsolete: cancelled in the ERP before anything was told"))
     return None
+
+
+def _reversed(job: Job, dispatch: Dispatch, life: str) -> Rejected:
+    message = f"{dispatch.number} is {life} in {job.row.connection}, and Centra was told that it left"
+    return Rejected("SHIPMENT_REVERSED", f"{life} in the ERP", message)
 
 
 def _order(job: Job, dispatch: Dispatch, reading: Reading, world: World) -> Order | None:
@@ -240,6 +254,9 @@ def create(job: Job, world: World) -> None:
     write = captures.storefront(job, world).create_shipment(
         bill.dispatch, bill.order_id, bound=bound, paid=not captures.are_ours(mapping)
     )
+    if job.row.source_status in TAKEN_BACK:
+        world.effect(job, write, may_intend=_alone(job, world), may_send=_never(job, world))
+        raise _reversed(job, bill.dispatch, job.row.source_status)
     ref = world.effect(job, write, may_intend=_alone(job, world))
     job.then("created" if captures.are_ours(mapping) else "captured", f"Centra has it as shipment {ref}")
 
@@ -248,6 +265,19 @@ def _alone(job: Job, world: World) -> Callable[[Transaction], None]:
     def ask(tx: Transaction) -> None:
         if deliveries.others_in_doubt(tx, job):
             raise NotReady("another dispatch of its order is being shown at this moment", until=tx.now + ASK_AGAIN)
+
+    return ask
+
+
+def _never(job: Job, world: World) -> Callable[[], None]:
+    """What did not come about before its dispatch was taken back never shall: others of its order need wait no longer."""
+
+    def ask() -> None:
+        with world.store.write("shipment.void") as tx:
+            ledger.hold(tx, job)
+            effects.record(tx, job.id, SHIPMENT, "void")
+        job.then("held")
+        raise NotReady("taken back in the ERP, and Centra was never told of it", until=world.store.now())
 
     return ask
 
@@ -279,6 +309,7 @@ def prove(job: Job, reading: Reading, world: World) -> None:
         return _invisible(job, world)
     job.values |= {"total_minor": own.total.minor, "currency": own.total.currency}
     mapping = captures.frozen(job, world)
+    _moved(job, own.lines, mapping)
     if not _erased(job, world):
         _compare(job, own, mapping, world)
     return _shown_equal(job, own, mapping, reading, world)
@@ -326,13 +357,17 @@ def _shown_equal(job: Job, own: ShownShipment, mapping: Mapped, reading: Reading
         job.also(captures.open_case(job, wrong, world))
     else:
         job.also(agree(job, "verified: shown equal in Centra", but=captures.TYPES if own.capture_pending else ()))
-    skus = stock.pieces([(line.sku, line.quantity) for line in own.lines], mapping)
-    job.also(lambda tx: _moved(tx, mapping.connection, skus))
     return None
 
 
-def _moved(tx: Transaction, connection: str, skus: Collection[str]) -> None:
-    stock.hint(tx, connection, skus)
+def _moved(job: Job, lines: Iterable[ShippedLine], mapping: Mapped) -> None:
+    """What the storefront was told to have left is off its shelf, or may be, whatever becomes of the dispatch: it is looked at."""
+    skus = stock.pieces([(line.sku, line.quantity) for line in lines], mapping)
+
+    def act(tx: Transaction) -> None:
+        stock.hint(tx, mapping.connection, skus)
+
+    job.also(act)
 
 
 def agree(job: Job, how: str, but: Collection[str] = ()) -> Callable[[Transaction], None]:

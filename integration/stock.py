@@ -242,27 +242,28 @@ def _put(tx: Transaction, feed: Feed, rows: Sequence[Any], figures: Mapping[str,
     noted = {row.sku: row.dirty_seq for row in rows}
     stored = levels.put_figures(tx, feed.connection, place, {sku: figures[sku] for sku in noted}, at, noted)
     sold = feed.sold(tx, stored)
-    told: list[dict[str, Any]] = []
-    same: list[str] = []
+    told: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for row in rows:
         if row.sku in stored:
             mine = sold.get(row.sku, NOTHING_SOLD)
-            as_before = _as_before(row, figures[row.sku], mine, feed)
-            state = "shown" if as_before else "read"
-            told.append({"sku": row.sku, "known": mine.known, "unposted": mine.unposted, "state": state})
-            same += [row.sku] if as_before else []
-    levels.write(tx, feed.connection, place, told)
-    levels.settle(tx, feed.connection, place, same)
+            same = _as_before(row, figures[row.sku], mine, feed)
+            words = {"sku": row.sku, "known": mine.known, "unposted": mine.unposted}
+            told[same].append(words if same else words | {"state": "read"})  # hinted meanwhile, it stays hinted
+    for each in told.values():
+        levels.write(tx, feed.connection, place, each)
+    same_as_before = [each["sku"] for each in told[True]]
+    levels.settle(tx, feed.connection, place, same_as_before)
 
 
 def _as_before(row: Any, figure: int, sold: Sold, feed: Feed) -> bool:
     """Whether the storefront's own deductions account for all that happened since it was read back equal.
 
-    They do when the figure fell by just the orders that it knows now, and no order counts that only our ledger sees.
+    They do when the figure fell by just the orders that it knows now, and no order counts that only our ledger sees. Where
+    the ERP knows of more than the storefront has sold still (a dispatch was undone there), a figure that moved proves nothing.
     """
     if row.state != "shown" or row.tries or sold.late or row.figure is None or row.stopped_until is not None:
         return False
     seen = (row.allocated or 0) + (row.demand or 0) - (row.known or 0)
-    hidden = (row.unposted or 0) > max(0, seen)
+    hidden = (row.unposted or 0) > max(0, seen) or (seen < 0 and figure != row.figure)
     same = figure + sold.known == row.figure + (row.known or 0)
     return same and not sold.unposted and not hidden and row.buffer == feed.stock.buffer_of(row.sku)

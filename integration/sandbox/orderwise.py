@@ -74,7 +74,7 @@ class OrderWise:
         self._exports = Exports(ledger)
         self._web_service = WebService(ledger, clock, self._sessions, self._orders, lambda: self.faults, self._changing)
         self._floor = Floor(ledger, self._stock)
-        self._aftersales = Aftersales(ledger, self._stock, self._floor, self.switches)
+        self._aftersales = Aftersales(ledger, self._stock, self._floor, self._orders.rate, self.switches)
         variants, credit = Variants(ledger, self._stock, self.switches), self._aftersales.credit_by_order
         self._calls = Calls(
             ledger,
@@ -233,6 +233,11 @@ class OrderWise:
         """One delivery with its consignments; see `Floor.ship`."""
         with self._changing():
             return self._floor.ship(which, lines, tracking, method)
+
+    def order_direct(self, which: Which, sku: str) -> None:
+        """A line is to come direct from a supplier; see `Floor.order_direct`."""
+        with self._changing():
+            self._floor.order_direct(which, sku)
 
     def supplier_ships(self, which: Which) -> None:
         """Direct lines are sent, without a delivery of ours."""

@@ -10,9 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from integration.sandbox import orderwise_catalogue as own
+from integration.sandbox import orderwise_money as money
+from integration.sandbox.currencies import DECIMALS, rounded
+from integration.sandbox.faults import Plan
 from integration.sandbox.orderwise_floor import Floor, Pieces, Which
 from integration.sandbox.orderwise_ledger import Ledger
-from integration.sandbox.orderwise_order_form import Form
+from integration.sandbox.orderwise_order_form import Form, Line
 from integration.sandbox.orderwise_stock import Stock
 from integration.sandbox.orderwise_switches import OrderWiseSwitches
 from integration.sandbox.orderwise_wire import Refused, Row, four
@@ -26,8 +29,11 @@ RAISED, RECEIVED, DONE = "Awaiting receipt", "Awaiting inspection", "Completed"
 class Aftersales:
     """Not locked; the app locks around each act. A return is named by its rh_id, its reference or number, or its order's."""
 
-    def __init__(self, ledger: Ledger, stock: Stock, floor: Floor, switches: OrderWiseSwitches) -> None:
+    def __init__(
+        self, ledger: Ledger, stock: Stock, floor: Floor, rate: money.Rate, switches: OrderWiseSwitches
+    ) -> None:
         self._ledger, self._stock, self._floor, self._switches = ledger, stock, floor, switches
+        self._rate = rate
 
     def raise_return(self, which: Which, lines: Pieces | None = None, reference: str | None = None) -> int:
         """A person raises a linked return of so many pieces (SKU or oli_id; None: all that can come back); its rh_id."""
@@ -126,40 +132,49 @@ class Aftersales:
             rows.append(_credit_line(four(charges[0]), four(charges[1]), int(charges[2]), text=charged))
         return self._write(order["oh_id"], reference, rows, posted, order["oh_currency"])
 
-    def credit_by_order(self, form: Form) -> int:
-        """An order of type 4, where the switch has it; its ch_id. Its link to what it credits is unconfirmed."""
+    def credit_by_order(self, form: Form, plan: Plan | None = None) -> int:
+        """An order of type 4, where the switch has it; its ch_id. Its link to what it credits is unconfirmed, and so is that
+        its amounts mean what an order's mean.
+        """
         if not self._switches.credit_by_order:
             raise Refused(400, "systemOrderType 4 cannot be imported.")
         known = "SELECT ch_id FROM credit_header WHERE ch_reference = ?"
         if self._switches.duplicate == "refuse" and self._ledger.value(known, form.number):
             raise Refused(400, f"Order number {form.number} already exists in this e-commerce session.")
-        rows: list[Row] = []
-        for line in form.lines:
-            variant = self._stock.variant(line.code)
-            if variant is None:
-                raise Refused(400, f"Variant code {line.code} was not found.")
-            gross = line.gross if line.gross is not None else line.net
-            net = line.net if line.net is not None else gross
-            if net is None or gross is None:
-                raise Refused(400, f"Line {line.number}: no price for {line.code}.")
-            pieces = line.quantity
-            amounts = (four(net * pieces), four(gross * pieces))
-            rows.append(_credit_line(*amounts, line.tax_rate, variant["vad_id"], line.original, pieces))
-        if form.delivery_gross or form.delivery_net:
-            gross = form.delivery_gross or form.delivery_net or Decimal(0)
-            net = form.delivery_net if form.delivery_net is not None else gross
-            rows.append(_credit_line(net, gross, form.delivery_tax_rate, text="Delivery"))
-        for dissur in form.dissurs:
-            sign = -1 if dissur.discount else 1
-            rows.append(
-                _credit_line(sign * dissur.price, sign * dissur.price, dissur.tax_rate, text=dissur.description)
-            )
         currency = form.currency if isinstance(form.currency, str) else own.currency_of(form.session)
+        rows = [self._credited(line, form) for line in form.lines]
+        if form.delivery_gross or form.delivery_net:
+            code = form.delivery_tax_rate
+            carriage = money.of_delivery(form, self._rate(code) if code else None)
+            rows.append(_credit_line(carriage.net, carriage.gross, code, text="Delivery"))
+        for dissur in form.dissurs:
+            rate = self._rate(dissur.tax_rate) if dissur.tax_rate else Decimal(0)
+            more = money.of_dissur(dissur, rate, lambda amount: rounded(amount, currency))
+            rows.append(_credit_line(more.net, more.gross, dissur.tax_rate, text=dissur.description))
+        if plan and plan.fault == "recalculated":
+            unit = Decimal(1).scaleb(-DECIMALS[currency])
+            rows[0] |= {name: rows[0][name] + unit for name in ("crli_net", "crli_gross")}
         return self._write(form.original, form.number, rows, self._switches.credit_posted, currency)
 
+    def _credited(self, line: Line, form: Form) -> Row:
+        variant = self._stock.variant(line.code)
+        if variant is None:
+            raise Refused(400, f"Variant code {line.code} was not found.")
+        rate = self._rate(line.tax_rate) if line.tax_rate else Decimal(0)
+        piece = money.of_piece(line, rate, form.prices_as_net, self._switches.line_gross == "computed")
+        net, gross = piece.net * line.quantity, piece.gross * line.quantity
+        return _credit_line(net, gross, line.tax_rate, variant["vad_id"], line.original, line.quantity)
+
     def _write(self, order: int | None, reference: str | None, rows: list[Row], posted: bool, currency: str) -> int:
+        """Its lines are rounded as an order's are, and its totals are what they add up to."""
         now = self._ledger.now()
-        net, gross = (sum((row[name] for row in rows), Decimal(0)) for name in ("crli_net", "crli_gross"))
+        if self._switches.totals_rounding == "line":
+            rows = [
+                row | _amounts(*(rounded(row[name], currency) for name in ("crli_net", "crli_gross"))) for row in rows
+            ]
+        net, gross = (
+            rounded(sum((row[name] for row in rows), Decimal(0)), currency) for name in ("crli_net", "crli_gross")
+        )
         id = self._ledger.insert(
             "credit_header",
             ch_oh_id=order,
@@ -247,7 +262,11 @@ def _credit_line(
 ) -> Row:  # fmt: skip
     """Amounts of the whole line."""
     words = {"crli_oli_id": line, "crli_vad_id": variant, "crli_qty": pieces, "crli_tax_code": tax_code}
-    return words | {"crli_net": net, "crli_gross": gross, "crli_tax": gross - net, "crli_description": text}
+    return words | _amounts(four(net), four(gross)) | {"crli_description": text}
+
+
+def _amounts(net: Decimal, gross: Decimal) -> Row:
+    return {"crli_net": net, "crli_gross": gross, "crli_tax": gross - net}
 
 
 def _verdict(dispositions: Any, sku: str, pieces: Decimal) -> dict[str, Decimal]:

@@ -32,7 +32,7 @@ class Calls:
 
     def __init__(
         self, ledger: Ledger, access: Access, orders: Orders, sessions: Sessions, stock: Stock, exports: Exports,
-        variants: Variants, credit: Callable[[Form], int], switches: OrderWiseSwitches,
+        variants: Variants, credit: Callable[[Form, Plan | None], int], switches: OrderWiseSwitches,
     ) -> None:  # fmt: skip
         self._ledger, self._access, self._orders, self._sessions = ledger, access, orders, sessions
         self._stock, self._exports, self._variants, self._credit = stock, exports, variants, credit
@@ -62,12 +62,16 @@ class Calls:
         session = self._sessions.ready(request.whole("session_id", 0))
         form = read(session.id, request.body)
         fault = plan.fault if plan else ""
-        if form.type == 4:
-            return self._made(form, "credit", self._credit(form))
+        if fault == "refused":
+            raise Refused(400, f"Order {form.number} could not be imported.")
         if fault == "import-fails":
             self._sessions.queue(session, form, self._broken)
             return self._made(form, "order", None)
         late = self._switches.import_mode == "queued" or fault == "queued"
+        if form.type == 4:
+            if late:
+                self._sessions.queue(session, form, lambda form, session: self._credit(form, None))
+            return self._made(form, "credit", None if late else self._credit(form, plan))
         if self._switches.unknown_sku == "e-mail" and not late:
             late = any(self._stock.variant(line.code) is None for line in form.lines)
         if late:

@@ -56,6 +56,7 @@ METHODS = tuple(
         start=1,
     )
 )
+DIRECT = METHODS[-1].id
 COURIERS = {
     name: (number, f"https://track.example.invalid/{name.lower().replace(' ', '-')}/", "?lang=en")
     for number, name in enumerate(dict.fromkeys(method.courier for method in METHODS if method.courier), start=1)

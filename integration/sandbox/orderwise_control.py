@@ -56,6 +56,7 @@ def _subject(app: "OrderWise", verb: str, parts: list[str], words: Row) -> Calla
     acts: dict[tuple[str, str], Callable[..., Any]] = {
         ("orders", "pack"): app.pack,
         ("orders", "ship"): app.ship,
+        ("orders", "order-direct"): app.order_direct,
         ("orders", "supplier-ships"): app.supplier_ships,
         ("orders", "void"): app.void,
         ("orders", "relabel"): app.relabel,

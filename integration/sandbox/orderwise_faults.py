@@ -17,8 +17,11 @@ ORDER_FAULTS = {
     "queued": "accepts the order without an id; it is there after the session's next run",
     "duplicate-race": "imports the order and answers 400 for a number that is taken",
     "repriced-tax": "imports the order but taxes its lines at the next tax code",
+    "refused": "answers 400 in OrderWise's words and imports nothing",
 }
 """Faults of what becomes of an order: they wait for the next order that can suffer them."""
+CREDIT_FAULTS = {name: ORDER_FAULTS[name] for name in ("recalculated", "import-fails", "queued", "refused")}
+"""Those of them that a credit can suffer."""
 
 ORDERWISE_FAULTS = WIRE_FAULTS | ORDER_FAULTS
 
@@ -29,7 +32,7 @@ _OOPS = b"<!doctype html><title>Runtime Error</title><h1>Server Error in '/OWAPI
 
 def possible(operation: str) -> set[str]:
     """The faults a call of that operation can suffer."""
-    return set(ORDERWISE_FAULTS if operation == "create_order" else WIRE_FAULTS)
+    return set(WIRE_FAULTS | {"create_order": ORDER_FAULTS, "create_credit": CREDIT_FAULTS}.get(operation, {}))
 
 
 def server_error() -> Reply:

@@ -68,6 +68,19 @@ class Floor:
         self._sent(order["oh_id"], taken, 1)
         return [id]
 
+    def order_direct(self, which: Which, sku: str) -> None:
+        """Nothing of a line was sent yet, and a supplier is to send it: it takes no stock of ours. That such lines are marked
+        and their order goes by a method of its own was seen; that a person may mark them later is unconfirmed.
+        """
+        order = self._open(which)
+        line = next((line for line in self.lines(order["oh_id"]) if line["sku"] == sku), None)
+        if line is None or line["oli_qty_sent"] or line["oli_direct"]:
+            raise ValueError(f"{which!r} has no line of {sku} that a supplier could send")
+        self._ledger.update("order_line_item", "oli_id", line["oli_id"], oli_direct=1)
+        self._ledger.update("order_header_detail", "ohd_oh_id", order["oh_id"], ohd_dm_id=own.DIRECT)
+        self._amended(order["oh_id"])
+        self._freed([line])
+
     def supplier_ships(self, which: Which) -> None:
         """The lines that go direct from a supplier are sent; there is no delivery of ours."""
         order = self._open(which)

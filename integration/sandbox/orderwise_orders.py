@@ -53,7 +53,7 @@ class Orders:
         currency = self._currency(form, session)
         method = self._method(form)
         rate = self._delivery_rate(form, session, method)
-        delivery = money.of_delivery(form, self._rate(rate) if rate else None)
+        delivery = money.of_delivery(form, self.rate(rate) if rate else None)
         lines = [self._priced(line, form, session) for line in form.lines]
         if plan and plan.fault == "recalculated":
             unit = Decimal(1).scaleb(-DECIMALS[currency])
@@ -61,7 +61,7 @@ class Orders:
         if plan and plan.fault == "repriced-tax":
             lines = [replace(line, tax_rate=line.tax_rate % len(own.TAXES) + 1) for line in lines]
         per_line = self.switches.totals_rounding == "line"
-        parts = money.of_parts(form, lines, delivery, self._rate, currency, per_line)
+        parts = money.of_parts(form, lines, delivery, self.rate, currency, per_line)
         if plan is None or plan.fault not in MISPRICED:
             form = self._balanced(form, parts, rate or lines[0].tax_rate)
         return self._write(form, session, currency, method, rate, delivery, parts, lines)
@@ -185,10 +185,11 @@ class Orders:
             price = "SELECT vafp_rsp_exc_vat FROM variant_foreign_price WHERE vafp_vad_id = ? ORDER BY vafp_id"
             line = replace(line, net=four(self._ledger.value(price, variant["vad_id"])), gross=None)
         computed = self.switches.line_gross == "computed"
-        piece = money.of_piece(line, self._rate(rate), form.prices_as_net, computed)
+        piece = money.of_piece(line, self.rate(rate), form.prices_as_net, computed)
         return Priced(line, variant["vad_id"], piece.net, piece.gross, rate, place)
 
-    def _rate(self, id: int) -> Decimal:
+    def rate(self, id: int) -> Decimal:
+        """Of a tax rate's id, as a fraction; raises the 400."""
         percent = self._ledger.value("SELECT vr_vat_rate FROM vat_rate WHERE vr_id = ?", id)
         if percent is None:
             raise Refused(400, f"Tax rate {id} was not found.")
@@ -196,7 +197,7 @@ class Orders:
 
     def _delivery_rate(self, form: Form, session: Session, method: int) -> int | None:
         if form.delivery_tax_rate is not None:
-            self._rate(form.delivery_tax_rate)
+            self.rate(form.delivery_tax_rate)
             return form.delivery_tax_rate
         if session.use_delivery_method_tax_code:
             return int(self._ledger.value("SELECT dm_vr_id FROM delivery_method WHERE dm_id = ?", method))

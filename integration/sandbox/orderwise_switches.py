@@ -58,7 +58,8 @@ class OrderWiseSwitches(Switches):
     discount (or surcharge) of OrderWise's own making, and logged."""
 
     totals_rounding: Literal["line", "order"] = "line"
-    """unconfirmed, default line: whether unit x quantity is rounded to the minor unit per line, or only in the total."""
+    """unconfirmed, default line: whether unit x quantity is rounded to the minor unit per line, or only in the total;
+    of an order and of a credit."""
 
     line_gross: Literal["given", "computed"] = "given"
     """unconfirmed, default given: whether an itemGross beside the net price is kept or computed from the tax rate."""

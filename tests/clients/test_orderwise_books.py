@@ -311,9 +311,10 @@ def test_a_credit_order_is_refused_where_the_tenant_does_not_take_one(bench):
     assert raised.value.type == "CREDIT_REJECTED_BY_ERP"
 
 
-@pytest.mark.parametrize("charges", [{}, {"shipping": "3.95"}])
-def test_a_credit_order_is_posted_once_and_is_the_refund(bench, charges):
-    bench.stage.orderwise.switches.change({"credit_by_order": True})
+@pytest.mark.parametrize("charges", [{}, {"shipping": "3.95"}, {"goodwill": "10.00"}, {"fee": "2.50"}])
+@pytest.mark.parametrize("rounding", ["line", "order"])
+def test_a_credit_order_is_posted_once_and_is_the_refund(bench, charges, rounding):
+    bench.stage.orderwise.switches.change({"credit_by_order": True, "totals_rounding": rounding})
     order, ref = sold(bench)
     refund = refund_of(bench, order, pieces={SHIRT: 1, SOCKS: 2}, **charges)
     draft = bench.erp.compose_memo(refund, order, ref, bench.mapping)

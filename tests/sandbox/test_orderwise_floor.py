@@ -95,6 +95,14 @@ def test_what_a_supplier_sends_completes_an_order_without_a_delivery(orderwise, 
     assert leeds(orderwise, SHIRT) == (4997, 5000)
 
 
+def test_a_line_that_a_supplier_is_to_send_takes_no_stock_of_ours(orderwise, client):
+    assert leeds(orderwise, SHIRT) == (4997, 5000)
+    orderwise.order_direct("centra-1", SHIRT)
+    assert leeds(orderwise, SHIRT) == (5000, 5000)
+    with pytest.raises(ValueError, match="no line"):
+        orderwise.order_direct("centra-1", SHIRT)
+
+
 def test_the_last_delivery_is_labelled_again_or_undone(orderwise, client):
     orderwise.ship("centra-1", {SHIRT: 1}, ["A1"])
     orderwise.ship("centra-1", None, ["B1"])

@@ -345,3 +345,36 @@ def test_an_order_of_type_4_is_a_credit_only_where_the_switch_has_it(orderwise, 
     assert (made["reference"], made["net"], made["gross"], made["posted"]) == ("centra-r1", "37.5000", "45.0000", True)
     assert client.post(POST, credit("centra-r1")).status == 400
     assert orderwise.books()["orders"] == []
+
+
+@pytest.mark.parametrize(("rounding", "line"), [("line", "10.0100"), ("order", "10.0050")])
+def test_a_credit_is_rounded_as_an_order_is_and_its_totals_are_whole_minor_units(orderwise, client, rounding, line):
+    orderwise.switches.change({"credit_by_order": True, "totals_rounding": rounding})
+    client.post(POST, order("centra-r1", ("LS101NVL", 3, "3.335"), delivery="0", systemOrderType=4))
+    (made,) = orderwise.books()["credits"]
+    assert ([each["net"] for each in made["lines"]], made["net"]) == ([line], "10.0100")
+
+
+def test_a_sum_without_goods_is_credited_with_its_tax(orderwise, client):
+    orderwise.switches.change({"credit_by_order": True})
+    body = credit("centra-r1")
+    body["orderLines"] = []
+    kept = {"description": "Goodwill", "price": 12.0, "taxRateId": 1, "grossDiscount": True, "discount": False}
+    client.post(POST, body | {"dissurs": [kept]})
+    (made,) = orderwise.books()["credits"]
+    assert (made["net"], made["tax"], made["gross"]) == ("10.0000", "2.0000", "12.0000")
+
+
+def test_a_credit_can_be_refused_cost_more_than_was_said_or_wait_for_the_sessions_run(orderwise, client):
+    orderwise.switches.change({"credit_by_order": True})
+    for fault in ("refused", "recalculated", "queued", "import-fails"):
+        orderwise.faults.plan(fault, operation="create_credit")
+    assert client.post(POST, credit("centra-r1")).status == 400
+    assert client.post(POST, credit("centra-r2")).status == 201
+    assert "orderId" not in client.post(POST, credit("centra-r3")).words
+    assert [each["net"] for each in orderwise.books()["credits"]] == ["37.5100"]
+    assert orderwise.run_import(21)
+    assert [each["reference"] for each in orderwise.books()["credits"]] == ["centra-r2", "centra-r3"]
+    assert "orderId" not in client.post(POST, credit("centra-r4")).words
+    assert orderwise.run_import(21) == []
+    assert [each["reference"] for each in orderwise.books()["emails"]] == ["centra-r4"]

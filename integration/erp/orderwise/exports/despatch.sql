@@ -4,10 +4,11 @@
 -- and what is asked for by its moment comes with ids of nothing.
 -- The names on the left of AS are OrderWise's, those on the right are Lockstep's: never change the latter.
 -- The last row says which definition answered: without it Lockstep takes no answer, an empty one either.
--- Unconfirmed: dh_number, dh_dm_id, dh_cancelled, and the two marked tables, whose names nobody has published.
+-- Unconfirmed: dh_number, dh_dm_id, dh_cancelled, and the two marked tables, whose names nobody has published; that a
+-- delivery which was undone stays and is marked; that what a supplier has sent is booked in oli_qty_sent.
 
-WITH wanted (order_id, reference, number, complete) AS (
-  SELECT h.oh_id, h.oh_ecommerce_number, h.oh_order_number, COALESCE(h.oh_order_complete, 0)
+WITH wanted (order_id, reference, number) AS (
+  SELECT h.oh_id, h.oh_ecommerce_number, h.oh_order_number
   FROM order_header h
   WHERE h.oh_ecommerce_number LIKE 'centra-%' AND h.oh_sot_id <> 4 AND (h.oh_id IN (
     @order1, @order2, @order3, @order4, @order5, @order6, @order7, @order8, @order9, @order10,
@@ -41,11 +42,12 @@ JOIN order_line_item i ON i.oli_id = l.dli_oli_id
 JOIN variant_detail v ON v.vad_id = i.oli_vad_id
 UNION ALL
 SELECT 'direct', w.order_id, w.reference, NULL, w.number, d.ohd_last_amended_datetime, 0, d.ohd_dm_id,
-  NULL, NULL, NULL, i.oli_item_number, v.vad_variant_code, i.oli_qty_required
+  NULL, NULL, NULL, i.oli_item_number, v.vad_variant_code, i.oli_qty_sent
 FROM wanted w
 JOIN order_header_detail d ON d.ohd_oh_id = w.order_id
 JOIN order_line_item i ON i.oli_oh_id = w.order_id
 JOIN variant_detail v ON v.vad_id = i.oli_vad_id
-WHERE w.complete = 1 AND i.oli_direct = 1
+WHERE i.oli_direct = 1 AND i.oli_qty_sent > 0 AND NOT EXISTS ( -- an order is complete, too, when what is left is cancelled
+  SELECT 1 FROM order_line_item o WHERE o.oli_oh_id = w.order_id AND o.oli_direct = 1 AND o.oli_qty_tbsent > 0)
 UNION ALL
 SELECT 'export', NULL, 'DESPATCH 1', NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL

@@ -15,17 +15,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from kombu import Connection, Exchange, Producer
 from rows import Row, at_percent, printed
 from servers import NotOnThisMachine, RabbitMQ, own_folder
+from shop import call
 
 from integration.domain.order import Key
-from integration.sandbox import centra_webhooks
 from integration.store import Store, counts, ledger, levels, pace, schedule
 from integration.wiring import SystemClock
-from tasks.stack import WEBHOOK_SECRET, Stack
+from tasks.stack import Stack
 from tasks.supervisor import wait_for
 
 ROUNDS = 5
@@ -156,9 +155,7 @@ def _warm_up(stack: Stack, store: Store) -> None:
 
 
 def _arriving(stack: Stack, store: Store, phase: int, orders: int = ORDERS) -> list[float]:
-    """Tell of confirmed orders, five a second; seconds from the call of the webhook to posted. We are the shop here: what the
-    sandbox does before it calls is no part of the figure.
-    """
+    """Tell of confirmed orders, five a second; seconds from the call of the webhook to posted."""
     wanted = {"generate": orders, "seed": 100 + phase}
     numbers = stack.ask(stack.centra_url, "/_sandbox/orders", wanted)["numbers"]
     called: dict[str, datetime] = {}
@@ -166,19 +163,9 @@ def _arriving(stack: Stack, store: Store, phase: int, orders: int = ORDERS) -> l
     for place, number in enumerate(numbers):
         time.sleep(max(0.0, began + place / A_SECOND - time.monotonic()))
         called[str(number)] = datetime.now(UTC)
-        _call(stack, int(number))
+        call(stack, int(number))
     posted = _posted(store, called)
     return [(posted[number] - called[number]).total_seconds() for number in called if number in posted]
-
-
-def _call(stack: Stack, number: int) -> None:
-    """Tell the receiver of an order, as the shop's plugin would. Raises `AssertionError` unless it is taken."""
-    event = {"type": "order", "action": "insert", "id": number}
-    body = urlencode({"payload": json.dumps({"events": [event]})}).encode()
-    signed = centra_webhooks.signature(WEBHOOK_SECRET, int(time.time()), body)
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Centra-Signature": signed}
-    answer = centra_webhooks.post(f"{stack.web_url}/centra/brand", body, headers, timeout=5)
-    assert answer == 200, f"the receiver answered {answer}"
 
 
 def _posted(store: Store, called: dict[str, datetime]) -> dict[str, datetime]:

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rows import Row, at_percent, printed
+from shop import call
 
 import mappings
 from integration.store import Store, counts
 from integration.wiring import SystemClock
-from tasks.stack import WEBHOOK_SECRET, Stack
+from tasks.stack import Stack
 from tasks.supervisor import wait_for
 
 ROUNDS = 5
@@ -88,7 +89,8 @@ def _round(number: int) -> dict[str, list[float]]:
             for phase, fault in PHASES.items():
                 if fault is not None:
                     _suffer(stack, *fault)
-                    _place(stack, OUTLET, 8)
+                    for order in _place(stack, OUTLET, 8):
+                        call(stack, order)
                     time.sleep(NOTICED)
                 found[phase] = _arriving(stack, store, orders=ORDERS)
                 stack.ask(stack.orderwise_url, "/_sandbox/faults", method="DELETE")
@@ -110,36 +112,23 @@ def _suffer(stack: Stack, fault: str, seconds: int) -> None:
         stack.ask(stack.orderwise_url, "/_sandbox/faults", plan)
 
 
-def _place(stack: Stack, market: int, orders: int) -> list[str]:
-    """Orders that wait to be confirmed: that is when the webhook tells of them."""
-    stack.ask(stack.centra_url, "/_sandbox/webhooks", method="DELETE")
-    words = {"generate": orders, "seed": market, "market_id": market, "confirm": False}
-    numbers = [str(n) for n in stack.ask(stack.centra_url, "/_sandbox/orders", words)["numbers"]]
-    stack.ask(stack.centra_url, "/_sandbox/switches", {"webhook_delay": 0})
-    for shop in (1, 2, 3, 4, 5):
-        endpoint = {"url": f"{stack.web_url}/centra/brand", "secret": WEBHOOK_SECRET, "store": shop}
-        stack.ask(stack.centra_url, "/_sandbox/webhooks", endpoint)
-    if market == OUTLET:
-        for number in numbers:
-            stack.ask(stack.centra_url, f"/_sandbox/orders/{number}/confirm", {})
-    return numbers
+def _place(stack: Stack, market: int, orders: int) -> list[int]:
+    """Confirmed orders that nobody was told of."""
+    words = {"generate": orders, "seed": market, "market_id": market}
+    return [int(n) for n in stack.ask(stack.centra_url, "/_sandbox/orders", words)["numbers"]]
 
 
 def _arriving(stack: Stack, store: Store, orders: int) -> list[float]:
     """Let orders of both arrive; seconds from the call of the webhook to posted, for Fulfil's."""
-    numbers = _place(stack, UNITED_KINGDOM, orders)
-    others = [str(n) for n in stack.ask(
-        stack.centra_url, "/_sandbox/orders",
-        {"generate": orders // EVERY, "seed": 80, "market_id": OUTLET, "confirm": False},
-    )["numbers"]]  # fmt: skip
+    numbers, others = _place(stack, UNITED_KINGDOM, orders), _place(stack, OUTLET, orders // EVERY)
     called: dict[str, datetime] = {}
     began = time.monotonic()
     for place, number in enumerate(numbers):
         time.sleep(max(0.0, began + place / A_SECOND - time.monotonic()))
         if place % EVERY == 0 and others:
-            stack.ask(stack.centra_url, f"/_sandbox/orders/{others.pop()}/confirm", {})
-        called[number] = datetime.now(UTC)
-        stack.ask(stack.centra_url, f"/_sandbox/orders/{number}/confirm", {})
+            call(stack, others.pop())
+        called[str(number)] = datetime.now(UTC)
+        call(stack, number)
     found: dict[str, datetime] = {}
 
     def all_there() -> bool:

@@ -1,13 +1,15 @@
 """Learning what left the warehouses, and standing watch over what was not told and what was not paid."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from integration import stock
 from integration.domain.order import Key
 from integration.ports import Hint
-from integration.store import Transaction, deliveries, exceptions, ledger, schedule
+from integration.store import Transaction, aftersales, deliveries, exceptions, ledger, schedule
 from integration.wiring import World
 from mappings import Mapping as Mapped
 
@@ -16,6 +18,7 @@ LOOK_BACK = timedelta(days=3)
 SOME = 200
 """Hints marked in one commit."""
 PAGE = 50
+SHORT = "SHIPMENT_QTY_CONFLICT"
 RECHECKED = (
     "SHIPMENT_INCOMPLETE",
     "SHIPMENT_OF_CANCELLED",
@@ -81,6 +84,50 @@ def watch(connection: str, world: World) -> None:
             )
             read = row if row.total_minor is not None else orders.get(row.order_number, row)
             _open(tx, world, "SHIPMENT_LATE", f"{row.state} for too long", message, row, money=read)
+
+
+def closed_short(connection: str, world: World) -> None:
+    """A case for every order that the ERP calls done though pieces of it are on no dispatch: Centra would wait for them, and
+    for their money, for ever. It ends when nothing is missing, or one of the two sees the order otherwise.
+    """
+    mapping, erp = _mapping(connection, world), world.erp(connection)
+    since = max(world.store.now() - LOOK_BACK, mapping.start_at)
+    done = {erp.number_of(each.reference): each for each in erp.changed_since(since) if each.life == "done"}
+    with world.store.read() as tx:
+        cases = {key.number for key in deliveries.with_case(tx, connection, [SHORT], "order")}
+    for found in erp.standing([erp.reference(number) for number in cases - set(done)]).values():
+        done |= {erp.number_of(each.reference): each for each in found if each.life == "done"}
+    missing = _missing(sorted(done), mapping, world)
+    with world.store.write("orders.short") as tx:
+        rows = deliveries.orders(tx, mapping.centra, cases | set(missing))
+        for number, left in missing.items():
+            name = done[number].number or done[number].ref
+            told = ", ".join(f"{quantity} × {sku}" for sku, quantity in sorted(left.items()))
+            message = (
+                f"{connection} calls {name} done, and {told} of it left on no dispatch: Centra still waits for them"
+            )
+            _open(tx, world, SHORT, "closed short in the ERP", message, rows[number], money=rows[number])
+        for number in cases - set(missing):
+            aftersales.resolve_only(tx, rows[number].id, [SHORT], "verified: nothing of the order is missing")
+
+
+def _missing(numbers: Sequence[str], mapping: Mapped, world: World) -> dict[str, Counter[str]]:
+    """Pieces that no dispatch has, of those orders that Centra has not closed: by our ledger, and then by the ERP itself."""
+    with world.store.read() as tx:
+        rows = deliveries.orders(tx, mapping.centra, numbers)
+        open_now = [n for n, row in rows.items() if row.state == "proven" and row.closed_at is None]
+        ordered, known = (deliveries.pieces(tx, mapping.centra, open_now, kind=kind) for kind in ("order", "shipment"))
+        short = [number for number in open_now if ordered[number] - known[number]]
+        refs = {row.number for number in short for row in deliveries.of_order(tx, mapping.centra, number)}
+    if not short:
+        return {}
+    erp, since = world.erp(mapping.connection), world.store.now() - LOOK_BACK
+    told = {hint.ref for hint in erp.dispatched_since(since) if hint.order_number in set(short)}
+    gone = {number: Counter[str]() for number in short}
+    for each in erp.dispatches(told | {ref.removeprefix(f"{mapping.connection}-") for ref in refs}).values():
+        if each.life == "done" and each.order_number in gone:
+            gone[each.order_number].update(stock.pieces([(line.sku, line.quantity) for line in each.lines], mapping))
+    return {number: left for number in short if (left := ordered[number] - gone[number])}
 
 
 def watch_captures(connection: str, world: World) -> None:

@@ -37,6 +37,12 @@ def unacknowledged(connection: str, world: World) -> None:
     shipment_watch.watch(connection, world)
 
 
+@feed("shipments", every=lambda world: HOURLY, systems=connections, sweeps=True)
+def closed_short(connection: str, world: World) -> None:
+    """Orders that the ERP calls done though pieces of them never left."""
+    shipment_watch.closed_short(connection, world)
+
+
 @feed("shipments", every=lambda world: WATCH_EVERY, systems=connections)
 def captures(connection: str, world: World) -> None:
     """Captures that were asked for and had not settled."""

@@ -1,5 +1,6 @@
 """The dispatches of an order beside each other: what each of them brought about, what waits, and what is late."""
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from integration.store import Transaction
 from integration.store.effects import PENDING
 from integration.store.ledger import Job
 from integration.store.lives import FINAL, LANE_OF, OPEN
-from integration.store.tables import effect, exception, job
+from integration.store.tables import effect, exception, job, unit
 
 CAPTURE_PENDING = "capture pending"
 """The `source_status` of a shipment whose capture was asked for and has not settled."""
@@ -37,6 +38,17 @@ def of_order(tx: Transaction, instance: str, order_number: str) -> list[Row[Any]
     wanted: Select[Any] = select(*job.c, effect.c.answer.label("shown_as")).outerjoin(effect, made)
     these = (job.c.instance == instance, job.c.kind == "shipment", job.c.order_number == order_number)
     return list(tx.execute(wanted.where(*these).order_by(job.c.occurred_at, job.c.id)).all())
+
+
+def pieces(tx: Transaction, instance: str, order_numbers: Collection[str], *, kind: str) -> dict[str, Counter[str]]:
+    """Pieces by stocked SKU of these orders, by number: what is ordered ("order"), or what all their dispatches have."""
+    number = job.c.number if kind == "order" else job.c.order_number
+    told = select(number.label("of"), unit.c.sku, func.sum(unit.c.quantity).label("pieces"))
+    told = told.join(job, job.c.id == unit.c.job_id).where(job.c.instance == instance, job.c.kind == kind)
+    found: dict[str, Counter[str]] = {of: Counter() for of in order_numbers}
+    for row in tx.execute(told.where(number.in_(sorted(order_numbers))).group_by(number, unit.c.sku)):
+        found[row.of][row.sku] = int(row.pieces)
+    return found
 
 
 def writes(tx: Transaction, job_ids: Collection[int]) -> dict[int, dict[str, Row[Any]]]:
@@ -94,10 +106,10 @@ def captures_pending(tx: Transaction) -> int:
     return tx.scalar(select(func.count()).select_from(job).where(*pending)) or 0
 
 
-def with_case(tx: Transaction, connection: str, types: Collection[str]) -> list[Key]:
-    """Shipments that have an open case of one of these types."""
+def with_case(tx: Transaction, connection: str, types: Collection[str], kind: str = "shipment") -> list[Key]:
+    """Documents of a kind that have an open case of one of these types."""
     wanted = select(job.c.instance, job.c.kind, job.c.number).join(exception, exception.c.job_id == job.c.id)
-    these = (job.c.connection == connection, job.c.kind == "shipment", job.c.dirty_seq == job.c.clean_seq)
+    these = (job.c.connection == connection, job.c.kind == kind, job.c.dirty_seq == job.c.clean_seq)
     rows = tx.execute(wanted.where(*these, exception.c.state != "resolved", exception.c.type.in_(types)))
     return [Key(*row) for row in rows]
 

@@ -173,6 +173,46 @@ def night(stage: Stage) -> None:
     run_feed(stage, "stale", "orderwise")
 
 
+def test_an_order_that_was_closed_short_is_a_case_until_nothing_of_it_is_missing(stage: Stage) -> None:
+    number = placed(stage)
+    stage.orderwise.ship(f"centra-{number}", {SHIRT: 2, SOCKS: 1})
+    stage.sweep(times=4)
+    run_feed(stage, "closed_short", "orderwise")
+    assert cases(stage) == [], "the rest may come yet"
+    stage.orderwise.cancel(f"centra-{number}")
+    stage.sweep(times=4)
+    run_feed(stage, "closed_short", "orderwise")
+    assert cases(stage) == [("SHIPMENT_QTY_CONFLICT", "closed short in the ERP")]
+    (case,) = [case for case in stage.open_cases() if case.number == number]
+    assert f"done, and 2 × {SOCKS} of it left on no dispatch" in case.message
+    stage.clock.sleep(4 * 86_400)
+    run_feed(stage, "closed_short", "orderwise")
+    assert [each.id for each in stage.open_cases() if each.number == number] == [case.id]
+    edited(stage, "UPDATE order_line_item SET oli_qty_tbsent = oli_qty_required - oli_qty_sent")
+    edited(stage, "UPDATE order_header SET oh_order_complete = 0")
+    stage.orderwise.ship(f"centra-{number}")
+    stage.sweep(times=6)
+    run_feed(stage, "closed_short", "orderwise")
+    assert cases(stage) == []
+
+
+@pytest.mark.parametrize("erp", ["fulfil", "orderwise"])
+def test_an_order_that_left_in_two_parts_is_not_short(erp: str) -> None:
+    stage = Stage(erps=(erp,), stock=True)
+    number = placed(stage)
+    tenant, reference = getattr(stage, erp), f"centra-{number}"
+    if erp == "orderwise":
+        tenant.ship(reference, {SHIRT: 2})
+        tenant.ship(reference)
+    else:
+        tenant.ship(reference)
+    run_feed(stage, "closed_short", erp)
+    assert cases(stage) == []
+    stage.sweep(times=6)
+    run_feed(stage, "closed_short", erp)
+    assert cases(stage) == []
+
+
 @pytest.mark.scenario("STK-24")
 @pytest.mark.parametrize("late_by", [4, 60, 600])
 def test_a_poll_that_is_late_looks_back_to_the_one_before_it(stage: Stage, late_by: int) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from integration.domain.stock import leaps
-from integration.store import Transaction, exceptions, levels, schedule
+from integration.store import Transaction, exceptions, levels, listings, schedule
 from mappings import Stock
 
 WINDOW = timedelta(minutes=10)
@@ -20,8 +20,10 @@ RELEASED_FOR = timedelta(minutes=30)
 """How long a person's word lets leaps pass: long enough to push a catalogue."""
 PREVIEW = 10
 TYPE = "STOCK_MASS_CHANGE_BRAKE"
-LEAPS, FEWER = "mass change", "fewer SKUs"
-"""Causes: figures that leap together, and a catalogue of which a large part is suddenly not told of."""
+UNDECLARED = 30
+"""The percentage of a connection that pushes no stock and so declares none."""
+LEAPS, FEWER, LACKING = "mass change", "fewer SKUs", "fewer products"
+"""Causes: figures that leap together, and stock or products of which a large part is suddenly not told of."""
 SIZE = "catalogue size"
 """The cursor that holds how many SKUs the last full compare was told of."""
 
@@ -78,7 +80,12 @@ def _hold(tx: Transaction, feed: Braked, skus: Sequence[str], message: str) -> N
 
 
 def _too_many(leaping: int, of: int, feed: Braked) -> bool:
-    return leaping >= LEAST and leaping * 100 > of * feed.stock.brake_percent
+    return is_mass(leaping, of, feed.stock)
+
+
+def is_mass(some: int, of: int, stock: Stock | None) -> bool:
+    """Whether so many of so many are too many to be believed at once."""
+    return some >= LEAST and some * 100 > of * (stock.brake_percent if stock else UNDECLARED)
 
 
 def is_on(tx: Transaction, connection: str, cause: str = LEAPS) -> bool:
@@ -91,7 +98,7 @@ def shrunk(tx: Transaction, connection: str, told: int, stock: Stock) -> str:
     Somebody may add a filter to what the ERP is asked: what that leaves out is not gone.
     """
     before = int(schedule.read_cursor(tx, connection, SIZE) or 0)
-    if before - told >= LEAST and (before - told) * 100 > before * stock.brake_percent:
+    if is_mass(before - told, before, stock):
         return (
             f"{connection} tells of {told} SKUs and told of {before} before: was a filter added to what it is asked? What it "
             f"leaves out keeps its last level. If it is right: lockstep stock --release {connection}"
@@ -107,7 +114,9 @@ def released(tx: Transaction, connection: str) -> bool:
 
 
 def release(tx: Transaction, connection: str) -> None:
-    """Let what leaps pass for a while; where the catalogue shrank, let the next compare tell of as few SKUs as it likes."""
+    """Let what leaps pass for a while; where stock or products shrank, let the next compare tell of as few as it likes."""
     if is_on(tx, connection, FEWER):
         schedule.move_cursor(tx, connection, SIZE, "0")
+    if is_on(tx, connection, LACKING):
+        listings.forget(tx, connection, tx.now)
     schedule.move_cursor(tx, connection, "brake-released", (tx.now + RELEASED_FOR).isoformat())

@@ -5,12 +5,12 @@ to its launch. Everything is read in pages and remembered (`listing`), so that a
 its EAN or its spelling with another is found, whichever pages they stood on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from integration import archive, products
+from integration import archive, brake, products
 from integration.domain.order import Key
 from integration.domain.product import ARCHIVED, BUNDLE, COMPARED, ERP, ON_SALE, Item, differences, in_parts, spelt
 from integration.errors import Rejected
@@ -20,6 +20,10 @@ from mappings import Mapping as Mapped
 
 COMPARED_FOR = timedelta(seconds=20)
 """A compare gives its slot back after this and goes on in the next."""
+SEEN_TOGETHER = timedelta(days=1)
+"""What was last seen longer before the rest of its page was gone before."""
+DOUBTED = "products doubted"
+"""The cursor that holds when a page of an ERP was last not believed."""
 LISTED = 200
 CONFLICT, AMBIGUOUS, UNVERIFIED = "PRODUCT_FIELD_CONFLICT", "SKU_AMBIGUOUS", products.EARLY
 OF_SKU = (AMBIGUOUS, UNVERIFIED, archive.VIOLATION, "BUNDLE_CONFLICT")
@@ -61,19 +65,30 @@ def compare(instance: str, world: World) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A page in one ERP; `renamed` are those that it calls otherwise than when they were last seen."""
+    """A page in one ERP; `renamed` are those that it calls otherwise than when they were last seen.
+
+    `doubt` says why the page must not be judged: too much of what it had is gone at once.
+    """
 
     mapping: Mapped
     items: Sequence[Item]
     renamed: Mapping[str, Item]
+    doubt: str
 
 
 def _page(instance: str, mappings: Sequence[Mapped], offers: Sequence[Item], known: bool, world: World) -> None:
     """Ask every ERP, and then say in one transaction what is new, what differs, and what does not any more."""
-    sides = [_side(mapping, offers, world) for mapping in mappings]
+    asked = [_side(mapping, offers, world) for mapping in mappings]
+    sides = [side for side in asked if not side.doubt]
     with world.store.write("products.compare") as tx:
+        for side in asked:
+            if side.doubt:
+                _open(tx, world, side.mapping, (brake.TYPE, brake.LACKING, side.doubt))
+                schedule.move_cursor(tx, side.mapping.connection, DOUBTED, tx.now.isoformat())
         before = listings.of(tx, instance, [offer.sku for offer in offers])
-        moved = [(mappings[0], "Centra", each) for each in listings.put(tx, instance, offers)]
+        whole = not known or len(sides) == len(asked)  # what is new stays new until every ERP is believed
+        noted = [offer for offer in offers if whole or offer.sku in before]
+        moved = [(mappings[0], "Centra", each) for each in listings.put(tx, instance, noted)]
         for side in sides:
             there = [*side.items, *side.renamed.values()]
             moved += [
@@ -92,9 +107,25 @@ def _side(mapping: Mapped, offers: Sequence[Item], world: World) -> _Side:
     items = erp.definitions(skus, parts=True)
     lacking = [sku for sku in skus if spelt(sku, items) == (None, [])]
     with world.store.read() as tx:
-        had = listings.of(tx, mapping.connection, lacking)
-    renamed = {sku: item for sku, row in had.items() if (item := _asked(erp, row.ref)) is not None}
-    return _Side(mapping, items, renamed)
+        known = listings.of(tx, mapping.connection, skus)
+    had = {sku: known[sku] for sku in lacking if sku in known}
+    asked = {sku: item for sku, row in had.items() if (item := _asked(erp, row.ref)) is not None}
+    renamed = {sku: item for sku, item in asked.items() if item.sku != sku}  # by its old name it is only left out
+    return _Side(mapping, items, renamed, _doubt(mapping, known, had.keys() - renamed.keys()))
+
+
+def _doubt(mapping: Mapped, known: Mapping[str, Any], gone: Collection[str]) -> str:
+    """Why it is not believed that these are gone: so many at once were left out rather. What was gone before does not count."""
+    last = max((row.at for row in known.values()), default=None)
+    there = {sku for sku, row in known.items() if last is not None and last - row.at < SEEN_TOGETHER}
+    lost = sorted(there.intersection(gone))
+    if not brake.is_mass(len(lost), len(there), mapping.stock):
+        return ""
+    return (
+        f"{mapping.connection} does not tell of {len(lost)} of {len(there)} products that it had: was a filter added to what it "
+        f"is asked? They are not judged, nor launched anew: {', '.join(lost[:10])}, ... If they are rightly gone: lockstep stock "
+        f"--release {mapping.connection}"
+    )
 
 
 def _asked(erp: Any, ref: str) -> Item | None:
@@ -237,6 +268,9 @@ def _end(tx: Transaction, instance: str, mappings: Sequence[Mapped], began: date
         tx, first.connection, "SKU_EAN_SHARED", beginning="", but=causes, how="verified: no other SKU has it"
     )
     for mapping in mappings:
+        doubted = schedule.read_cursor(tx, mapping.connection, DOUBTED)
+        if doubted is None or datetime.fromisoformat(doubted) < began:
+            _close(tx, mapping.connection, brake.TYPE, [brake.LACKING])
         _close_gone(tx, instance, mapping.connection, {cause for _, cause, _ in alike})
 
 

@@ -4,10 +4,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from erps.orderwise.bench import paste_exports
 from stage import Stage, example
 from steps.looking import run_feed
 from steps.test_product_launch import CAP, CARDIGAN, STAGED, OpenStage, row, staged, variant
 
+from integration import waterfall
+from integration.erp.orderwise.client import sql_of
 from integration.sandbox.catalogue import GOODS
 from integration.sandbox.centra_orders import BasketLine
 
@@ -217,3 +220,51 @@ def test_an_erp_that_is_away_in_the_middle_costs_a_slot_and_no_page(stages: Open
     assert cases(stage) == []
     compare(stage)
     assert ("PRODUCT_FIELD_CONFLICT", f"{SHIRT} ean") in cases(stage)
+
+
+# -------------------------------------------------------------------------------------------- a catalogue that shrinks
+
+
+def filtered(stage: Stage) -> None:
+    """Somebody adds a filter to our export of products that leaves out every other one."""
+    half = sql_of("products").replace("WHERE (v.vad_id > @after", "WHERE v.vad_id % 2 = 0 AND (v.vad_id > @after")
+    half = half.replace("v.vad_variant_code IN", "v.vad_id % 2 = 0 AND v.vad_variant_code IN")
+    stage.orderwise.paste_export(stage.world.erp("orderwise").profile.exports["products"], half, "products")
+
+
+@pytest.mark.scenario("PLT-17")
+def test_a_filter_that_halves_what_the_erp_tells_of_products_is_one_case_and_judges_nothing(stages: OpenStage) -> None:
+    stage = compared(stages)
+    filtered(stage)
+    compare(stage)
+    compare(stage)
+    assert cases(stage) == [("STOCK_MASS_CHANGE_BRAKE", "fewer products")]
+    assert "was a filter added" in stage.open_cases()[0].message
+    paste_exports(stage)
+    compare(stage)
+    assert cases(stage) == []
+
+
+def test_what_is_new_waits_for_its_launch_until_the_erp_is_believed_again(stages: OpenStage) -> None:
+    stage = staged(stages, MASTERS)
+    for sku in (CAP, CARDIGAN):
+        stage.centra.withhold_product(sku)
+    compare(stage)
+    filtered(stage)
+    stage.centra.make_product(CAP, status="INACTIVE")
+    compare(stage)
+    assert stage.rows("product") == []
+    paste_exports(stage)
+    compare(stage)
+    stage.sweep()
+    assert (row(stage, CAP).state, cases(stage)) == ("proven", [])
+
+
+def test_products_that_are_rightly_gone_are_judged_after_a_persons_word(stages: OpenStage) -> None:
+    stage = compared(stages)
+    filtered(stage)
+    compare(stage)
+    waterfall.release(stage.world, "orderwise", actor="ann", reason="the old season was deleted")
+    assert cases(stage) == []
+    compare(stage)
+    assert {type for type, _ in cases(stage)} == {"PRODUCT_SELLABLE_UNVERIFIED"}

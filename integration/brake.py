@@ -22,8 +22,10 @@ PREVIEW = 10
 TYPE = "STOCK_MASS_CHANGE_BRAKE"
 UNDECLARED = 30
 """The percentage of a connection that pushes no stock and so declares none."""
-LEAPS, FEWER, LACKING = "mass change", "fewer SKUs", "fewer products"
-"""Causes: figures that leap together, and stock or products of which a large part is suddenly not told of."""
+LEAPS, FEWER, LACKING, UNLISTED = "mass change", "fewer SKUs", "fewer products", "fewer SKUs in the storefront"
+"""Causes: figures that leap together, and an ERP's stock, its products, or the storefront's SKUs of which a large part is
+suddenly not told of.
+"""
 SIZE = "catalogue size"
 """The cursor that holds how many SKUs the last full compare was told of."""
 

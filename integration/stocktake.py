@@ -71,7 +71,7 @@ def catalogue(instance: str, world: World) -> None:
                 return
             levels.put_variants(tx, instance, ((variant.sku, variant.ref) for variant in found))
             if not more:
-                _end_catalogue(tx, instance, mappings, datetime.fromisoformat(began))
+                _end_catalogue(tx, world, instance, mappings, datetime.fromisoformat(began))
         if not more:
             return
         if page > MOST_PAGES:
@@ -80,10 +80,27 @@ def catalogue(instance: str, world: World) -> None:
     world.ring("catalogue", Key(instance, "feed", "more"))
 
 
-def _end_catalogue(tx: Transaction, instance: str, mappings: Sequence[Mapped], began: datetime) -> None:
-    """What the whole reading did not name is gone; orphans that it named are worth another look."""
-    levels.forget_variants(tx, instance, began)
+def _end_catalogue(tx: Transaction, world: World, instance: str, mappings: Sequence[Mapped], began: datetime) -> None:
+    """What the whole reading did not name is gone, unless that is a large part at once; orphans that it named are worth
+    another look.
+    """
+    feeding = [mapping for mapping in mappings if mapping.stock is not None]
+    of, gone = levels.count_variants(tx, instance, began)
+    doubted = bool(feeding) and all(brake.is_mass(gone, of, mapping.stock) for mapping in feeding)
+    if not doubted:
+        levels.forget_variants(tx, instance, began)
     schedule.move_cursor(tx, instance, "catalogue", began.isoformat())
+    for mapping in feeding:
+        if doubted:
+            why = (
+                f"{instance} tells of {of - gone} SKUs and told of {of} before: may its token see less than it did? What it leaves "
+                f"out is still pushed. If it is right: lockstep stock --release {mapping.connection}"
+            )
+            about = {"instance": instance, "connection": mapping.connection}
+            exceptions.open_case(tx, world.case(brake.TYPE, brake.UNLISTED, why, **about))
+        else:
+            told = "verified: as many SKUs as before"
+            exceptions.resolve_named(tx, mapping.connection, [brake.TYPE], [brake.UNLISTED], told)
     for mapping in mappings:
         stock.hint(tx, mapping.connection, levels.found_again(tx, mapping.connection, instance), source="catalogue")
 

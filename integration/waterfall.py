@@ -9,7 +9,7 @@ from integration import brake, stock
 from integration.domain.order import Key
 from integration.domain.stock import AVAILABLE, Reckoning
 from integration.ports import ERP
-from integration.store import exceptions, ledger, levels, reference
+from integration.store import exceptions, ledger, levels, reference, schedule
 from integration.store.levels import NOTHING_SOLD
 from integration.wiring import World
 from mappings import Mapping as Mapped
@@ -143,6 +143,9 @@ def release(world: World, connection: str, *, actor: str, reason: str) -> int:
         held = levels.held_skus(tx, connection)
         for place in sorted({place for place, _ in held}):
             levels.mark(tx, connection, [place], [sku for at, sku in held if at == place])
+        whole = schedule.read_cursor(tx, mapping.centra, "catalogue")
+        if whole and brake.is_on(tx, connection, brake.UNLISTED):
+            levels.forget_variants(tx, mapping.centra, datetime.fromisoformat(whole))
         brake.release(tx, connection)
         exceptions.resolve_of_connection(tx, connection, [brake.TYPE], f"released by {actor}: {reason}"[:64])
         reference.record_act(tx, actor, "stock brake released", connection, reason)

@@ -309,6 +309,13 @@ def put_variants(tx: Transaction, instance: str, found: Iterable[tuple[str, str]
         tx.execute(insert.on_conflict_do_update(index_elements=["instance", "sku"], set_=values), rows)
 
 
+def count_variants(tx: Transaction, instance: str, before: datetime) -> tuple[int, int]:
+    """How many SKUs the storefront has named, and how many of them not since then."""
+    unnamed = func.coalesce(func.sum(case((variant.c.at < before, 1), else_=0)), 0)
+    row = tx.execute(select(func.count(), unnamed).where(variant.c.instance == instance)).one()
+    return int(row[0]), int(row[1])
+
+
 def forget_variants(tx: Transaction, instance: str, before: datetime) -> None:
     """What the storefront did not name since then, it does not have any more."""
     tx.execute(delete(variant).where(variant.c.instance == instance, variant.c.at < before))

@@ -14,9 +14,10 @@ from steps.looking import run_feed
 from integration import stock as stock_rules
 from integration import waterfall
 from integration.erp.orderwise.client import sql_of
-from integration.sandbox.catalogue import ERP_SKUS, UNKNOWN_SKUS
+from integration.sandbox.catalogue import ERP_SKUS, GOODS, UNKNOWN_SKUS
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
 from integration.sandbox.orderwise_catalogue import LEEDS
+from integration.store import levels
 from mappings import parse
 
 PRODUCTS = 42
@@ -301,6 +302,40 @@ def test_a_catalogue_that_is_rightly_smaller_is_taken_as_it_is_after_a_persons_w
     assert cases(stage) == []
     night(stage)
     assert {type for type, _ in cases(stage)} == {"STOCK_SKU_ORPHAN"}
+
+
+def unlisted(stage: Stage) -> list[str]:
+    """Centra tells of no shirt and no coat any more; one SKU of each."""
+    found = {GOODS[sku].variant_id: sku for sku in sorted(GOODS, reverse=True) if sku.startswith("LS")}
+    for sku in found.values():
+        stage.centra.withhold_product(sku)
+    return list(found.values())
+
+
+def addressed(stage: Stage) -> int:
+    with stage.store.read() as tx:
+        return levels.count_variants(tx, "brand", stage.clock.now())[0]
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_a_storefront_that_suddenly_lists_less_is_one_case_and_nothing_is_forgotten_without_a_persons_word(
+    stage: Stage, right: bool
+) -> None:
+    shown(stage)
+    before = addressed(stage)
+    some = unlisted(stage)
+    night(stage)
+    assert (cases(stage), addressed(stage)) == ([("STOCK_MASS_CHANGE_BRAKE", "fewer SKUs in the storefront")], before)
+    if right:
+        waterfall.release(stage.world, "orderwise", actor="ann", reason="the old season has ended")
+        assert (cases(stage), addressed(stage) < before - 20) == ([], True)
+        night(stage)
+        assert {type for type, _ in cases(stage)} == {"STOCK_SKU_ORPHAN"}
+    else:
+        for sku in some:
+            stage.centra.make_product(sku, "ACTIVE")
+        night(stage)
+        assert (cases(stage), addressed(stage)) == ([], before)
 
 
 def test_a_persons_word_on_a_mass_change_says_nothing_of_a_catalogue_that_shrinks(stage: Stage) -> None:

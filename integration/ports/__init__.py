@@ -16,6 +16,7 @@ from integration.ports.erp import (
     Hint,
     Memo,
     Standing,
+    Told,
 )
 from integration.ports.storefront import (
     ORDERS_PAGE,
@@ -101,6 +102,7 @@ __all__ = [
     "StorefrontShipments",
     "StorefrontStock",
     "Taking",
+    "Told",
     "Variant",
     "Write",
 ]

@@ -184,6 +184,10 @@ class ERPItems(Protocol):
         """The write after which nothing of an item is sold; `None` where a person does it."""
 
 
+Told = tuple[str, str, str, str]
+"""A finding of an adapter's own `examine`: grade (ok, warn or FAIL), what was looked at, what it is like, and what to do."""
+
+
 class ERP(ERPStock, ERPShipments, ERPReturns, ERPCredit, ERPItems, Protocol):
     """Where orders are fulfilled and booked. Methods raise `Unavailable`, `Unknown` (writes), `Rejected`, `Unmapped`."""
 

@@ -162,7 +162,14 @@ DIFFERENT = {
 
 def a_bad_morning(ledger: Ledger) -> dict[str, list[int]]:
     """Several causes with one to twelve orders, a proof that differs, sealed evidence, two resolved cases. Ids by cause."""
-    told: dict[str, list[int]] = {"norway": [], "sku": [], "tax": [], "address": [], "done": []}
+    told = {"norway": _norway(ledger), "sku": _unknown_sku(ledger), "tax": _tax(ledger)} | _singles(ledger)
+    told["done"] = _done(ledger)
+    _machinery(ledger)
+    return told
+
+
+def _norway(ledger: Ledger) -> list[int]:
+    told = []
     for n in range(12):
         money = ((89_900 + 13_700 * (n % 5), "NOK"), (12_900 + 700 * n, "EUR"))[n % 4 == 3]
         words = "fulfil.toml has no entry for 'Norway' in [markets]; did you mean 'Norwegian outlet'?"
@@ -170,7 +177,12 @@ def a_bad_morning(ledger: Ledger) -> dict[str, list[int]]:
         case = ledger.dead(
             f"1002{30 + n}", "ORDER_MARKET_UNMAPPED", cause, words, minutes=130 - 4 * n, money=money, market="Norway"
         )
-        told["norway"].append(case)
+        told.append(case)
+    return told
+
+
+def _unknown_sku(ledger: Ledger) -> list[int]:
+    told = []
     for n, (minor, currency, market) in enumerate(
         [
             (11_900, "GBP", "United Kingdom"),
@@ -189,7 +201,12 @@ def a_bad_morning(ledger: Ledger) -> dict[str, list[int]]:
             money=(minor, currency),
             market=market,
         )
-        told["sku"].append(case)
+        told.append(case)
+    return told
+
+
+def _tax(ledger: Ledger) -> list[int]:
+    told = []
     for n in range(3):
         words = "fulfil.toml has no entry for '12' in [taxes.SE]"
         case = ledger.dead(
@@ -201,7 +218,13 @@ def a_bad_morning(ledger: Ledger) -> dict[str, list[int]]:
             money=(64_900 + 10_000 * n, "SEK"),
             market="Sweden",
         )
-        told["tax"].append(case)
+        told.append(case)
+    return told
+
+
+def _singles(ledger: Ledger) -> dict[str, list[int]]:
+    """Causes with one order each."""
+    told = {}
     words = "read back unequal: line 71 net: we have 39.92 EUR, they have 39.93 EUR; total: we have 153.90 EUR, they have 153.91 EUR"
     told["proof"] = [
         ledger.dead(
@@ -237,6 +260,11 @@ def a_bad_morning(ledger: Ledger) -> dict[str, list[int]]:
             market="Ireland",
         )
     ]
+    return told
+
+
+def _done(ledger: Ledger) -> list[int]:
+    told = []
     for n in range(2):
         case = ledger.dead(
             f"1001{90 + n}",
@@ -245,10 +273,9 @@ def a_bad_morning(ledger: Ledger) -> dict[str, list[int]]:
             "fulfil.toml has no entry for 'klarna' in [tenders]",
             minutes=300,
         )
-        told["done"].append(case)
+        told.append(case)
         with ledger.store.write() as tx:
             exceptions.resolve_of_job(tx, ledger.job(f"1001{90 + n}").id, "verified: read back equal")
-    _machinery(ledger)
     return told
 
 

@@ -21,61 +21,8 @@ def books() -> dict[str, Any]:
                 "grand_total": "100.00", "vouchers": [],
             }
         ],
-        "whole": {
-            "orders": [{"number": 1, "units": {"SHIRT": 2, "SOCKS": 2}}],
-            "stock": {
-                "SHIRT": {"warehouses": {"1": {"free": 9, "demand": 0}}},
-                "SOCKS": {"warehouses": {"1": {"free": 8, "demand": 0}}},
-            },
-            "shipments": [
-                {
-                    "order": 1, "number": "1-1", "shipped": True,
-                    "lines": [{"sku": "SET", "quantity": 1}, {"sku": "SHIRT", "quantity": 1}],
-                }
-            ],
-            "emails": [{"order": 1, "kind": "shipped", "shipment": "1-1", "at": "2026-05-04T12:00:20+00:00"}],
-            "returns": [
-                {
-                    "order": 1, "id": 5, "status": "COMPLETED", "stock": "release",
-                    "completed_at": "2026-05-04T13:00:00+00:00",
-                }
-            ],
-            "refunds": [{"order": 1, "id": 77, "amount": 3000, "status": "SUCCESS", "return": 5}],
-            "captures": [{"order": 1, "amount": 10000, "status": "SUCCESS"}],
-        },
-        "erp": {
-            "sales": [
-                {
-                    "id": 10, "channel_identifier": "centra-1", "state": "done", "currency": "GBP", "total": "100.00",
-                    "lines": [["SET", 1.0], ["SHIRT", 1.0], [None, 1.0]], "shipment_returns": {},
-                },
-                {
-                    "id": 11, "channel_identifier": "return-5", "state": "done", "currency": "GBP", "total": "0",
-                    "lines": [["SHIRT", -1.0]], "shipment_returns": {"30": "done"},
-                },
-            ],
-            "shipments": [
-                {
-                    "id": 20, "state": "done", "sales": [10], "write_date": "2026-05-04T12:00:00",
-                    "lines": [["SET", 1.0, "sale.line,1", "done"], ["SHIRT", 1.0, "sale.line,2", "done"]],
-                }
-            ],
-            "returns": [
-                {
-                    "id": 30, "state": "done", "write_date": "2026-05-04T12:59:59.500000",
-                    "dispositions": [["SHIRT", 1.0, "restock"]],
-                }
-            ],
-            "invoices": [
-                {"number": "I1", "reference": "SO1", "state": "draft", "total": "100.00", "currency": "GBP"},
-                {"number": "C1", "reference": "refund-1-77", "state": "posted", "total": "-30.00", "currency": "GBP"},
-            ],
-            "stock": {
-                "SHIRT": {"by_warehouse": {"LON": {"available": 9.0}}},
-                "SOCKS": {"by_warehouse": {"LON": {"available": 8.0}}},
-                "SET": {"by_warehouse": {"LON": {"available": 0.0}}},
-            },
-        },
+        "whole": _centra(),
+        "erp": _fulfil(),
         "jobs": [
             {"kind": "order", "number": "1", "state": "proven", "order_number": None, "reason": ""},
             {"kind": "shipment", "number": "fulfil-20", "state": "proven", "order_number": "1", "reason": ""},
@@ -83,6 +30,67 @@ def books() -> dict[str, Any]:
             {"kind": "refund", "number": "1-77", "state": "proven", "order_number": "1", "reason": ""},
         ],
         "cases": [],
+    }  # fmt: skip
+
+
+def _centra() -> dict[str, Any]:
+    return {
+        "orders": [{"number": 1, "units": {"SHIRT": 2, "SOCKS": 2}}],
+        "stock": {
+            "SHIRT": {"warehouses": {"1": {"free": 9, "demand": 0}}},
+            "SOCKS": {"warehouses": {"1": {"free": 8, "demand": 0}}},
+        },
+        "shipments": [
+            {
+                "order": 1, "number": "1-1", "shipped": True,
+                "lines": [{"sku": "SET", "quantity": 1}, {"sku": "SHIRT", "quantity": 1}],
+            }
+        ],
+        "emails": [{"order": 1, "kind": "shipped", "shipment": "1-1", "at": "2026-05-04T12:00:20+00:00"}],
+        "returns": [
+            {
+                "order": 1, "id": 5, "status": "COMPLETED", "stock": "release",
+                "completed_at": "2026-05-04T13:00:00+00:00",
+            }
+        ],
+        "refunds": [{"order": 1, "id": 77, "amount": 3000, "status": "SUCCESS", "return": 5}],
+        "captures": [{"order": 1, "amount": 10000, "status": "SUCCESS"}],
+    }  # fmt: skip
+
+
+def _fulfil() -> dict[str, Any]:
+    return {
+        "sales": [
+            {
+                "id": 10, "channel_identifier": "centra-1", "state": "done", "currency": "GBP", "total": "100.00",
+                "lines": [["SET", 1.0], ["SHIRT", 1.0], [None, 1.0]], "shipment_returns": {},
+            },
+            {
+                "id": 11, "channel_identifier": "return-5", "state": "done", "currency": "GBP", "total": "0",
+                "lines": [["SHIRT", -1.0]], "shipment_returns": {"30": "done"},
+            },
+        ],
+        "shipments": [
+            {
+                "id": 20, "state": "done", "sales": [10], "write_date": "2026-05-04T12:00:00",
+                "lines": [["SET", 1.0, "sale.line,1", "done"], ["SHIRT", 1.0, "sale.line,2", "done"]],
+            }
+        ],
+        "returns": [
+            {
+                "id": 30, "state": "done", "write_date": "2026-05-04T12:59:59.500000",
+                "dispositions": [["SHIRT", 1.0, "restock"]],
+            }
+        ],
+        "invoices": [
+            {"number": "I1", "reference": "SO1", "state": "draft", "total": "100.00", "currency": "GBP"},
+            {"number": "C1", "reference": "refund-1-77", "state": "posted", "total": "-30.00", "currency": "GBP"},
+        ],
+        "stock": {
+            "SHIRT": {"by_warehouse": {"LON": {"available": 9.0}}},
+            "SOCKS": {"by_warehouse": {"LON": {"available": 8.0}}},
+            "SET": {"by_warehouse": {"LON": {"available": 0.0}}},
+        },
     }  # fmt: skip
 
 

@@ -20,7 +20,6 @@ from steps.stockroom import (
     shelf,
     stock_cases,
     stocked,
-    the_job,
     with_stock,
     writes,
 )
@@ -433,32 +432,6 @@ def test_a_sale_that_a_person_stopped_shows_nothing_until_its_time_is_over(stage
     stage.sweep(14, every=300)
     assert free(stage) == 10
     assert at(stage).stopped_until is None
-
-
-def test_a_thousand_hints_are_one_push(stages: OpenStage) -> None:
-    stage = stocked(stages)
-    counted(stage, 10)
-    before = writes(stage)
-    count(stage, 3)
-    with stage.store.write() as tx:
-        for _ in range(1_000):
-            from integration import stock
-
-            stock.hint(tx, "fulfil", [SKU])
-    stage.sweep()
-    assert writes(stage) == before + 1
-    assert free(stage) == 3
-    assert the_job(stage).state == "proven"
-
-
-def test_the_nearly_sold_out_go_first_and_then_the_longest_waiting(stages: OpenStage) -> None:
-    stage = stocked(stages)
-    with stage.store.write() as tx:
-        for sku, urgency in (("LS105NVS", 50), ("LS105NVM", 0), ("LS105NVL", 3)):
-            levels.mark(tx, "fulfil", ["1"], [sku], urgency)
-    with stage.store.read() as tx:
-        _, rows = levels.batch(tx, "fulfil", levels.DIRTY, 2)
-    assert [row.sku for row in rows] == ["LS105NVM", "LS105NVL"]
 
 
 def test_orders_of_a_connection_that_declares_no_stock_mark_nothing(stages: OpenStage) -> None:

@@ -7,10 +7,8 @@ see: all three would refuse the orders of a market one by one.
 from collections.abc import Iterator, Mapping
 
 from integration.erp.fulfil.tenant import Tenant
+from integration.ports import Told
 from mappings import Mapping as Mapped
-
-Told = tuple[str, str, str, str]
-"""Grade (ok or FAIL), what was looked at, what it is like, and what to do."""
 
 
 def examine(erp: Tenant, mapping: Mapped) -> Iterator[Told]:

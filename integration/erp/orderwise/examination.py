@@ -10,10 +10,8 @@ from integration.erp.orderwise.client import Refusal, Row
 from integration.erp.orderwise.orders import Orders
 from integration.erp.orderwise.profile import NEEDED, SESSION, Imports, Profile
 from integration.errors import Unavailable
+from integration.ports import Told
 from mappings import Mapping as Mapped
-
-Told = tuple[str, str, str, str]
-"""Grade (ok, warn or FAIL), what was looked at, what it is like, and what to do."""
 
 WHERE = "E-Commerce Sessions, Import Setup, Advanced Settings"
 

@@ -351,13 +351,27 @@ def _shown_equal(job: Job, own: ShownShipment, mapping: Mapped, reading: Reading
     status = CAPTURE_PENDING if own.capture_pending else "captured" if own.captured else "paid elsewhere"
     job.then("proven", f"Centra shows shipment {own.number} as it left the warehouse; {status}")
     job.values |= {"source_status": status, "done_at": job.row.done_at or now, "closed_at": now}
-    fetched = reading.orders.get(job.row.order_number)
-    wrong = rules.trouble(fetched.order, reading.shown[job.row.order_number]) if fetched and fetched.order else None
+    wrong = _wrong_as_a_whole(job, reading, world)
     if wrong is not None:
         job.also(captures.open_case(job, wrong, world))
     else:
         job.also(agree(job, "verified: shown equal in Centra", but=captures.TYPES if own.capture_pending else ()))
     return None
+
+
+def _wrong_as_a_whole(job: Job, reading: Reading, world: World) -> Rejected | None:
+    """What is wrong with the order. It was read before its shipments: a capture that settled in between looks as if it were
+    missing, so what looks wrong must be so in the order as it is afterwards, too.
+    """
+    number = job.row.order_number
+
+    def wrong_in(orders: Mapping[str, Fetched]) -> Rejected | None:
+        fetched = orders.get(number)
+        return rules.trouble(fetched.order, reading.shown[number]) if fetched and fetched.order else None
+
+    if wrong_in(reading.orders) is None:
+        return None
+    return wrong_in(captures.storefront(job, world).fetch([number]))
 
 
 def _moved(job: Job, lines: Iterable[ShippedLine], mapping: Mapped) -> None:

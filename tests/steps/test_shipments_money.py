@@ -1,5 +1,6 @@
 """The money of what left: its own fact, beside the shipment; the sum of the captures is the order's total."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -21,11 +22,13 @@ from steps.parcels import (
     told,
 )
 
-from integration import casework
+from integration import casework, shipments
 from integration.domain.order import Key
 from integration.sandbox.centra_orders import VoucherUse
 from integration.sandbox.centra_switches import CentraSwitches
-from integration.store import ledger
+from integration.store import ledger, views
+from integration.store.ledger import Job
+from integration.wiring import World
 
 
 @pytest.mark.scenario("SHP-12")
@@ -219,6 +222,31 @@ def test_captures_that_do_not_add_up_are_a_case_with_the_arithmetic_and_close_wh
     stage.sweep(2)
     told(stage, first, second)
     assert case_by_id(stage, case.id).resolution.startswith("verified")
+
+
+def test_a_capture_that_settles_between_our_two_reads_is_no_difference(
+    stages: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stages(centra=CentraSwitches(capture_settles_after=30))
+    number = bought(stage, payment="klarna")
+    storefront, read_back = stage.world.storefronts["brand"], shipments.read_back
+    shipments_of = storefront.shipments
+
+    def settles_meanwhile(numbers: Sequence[str]) -> object:
+        stage.clock.sleep(31)
+        return shipments_of(numbers)
+
+    def slowly(page: Sequence[Job], world: World) -> shipments.Reading:
+        with monkeypatch.context() as patch:
+            patch.setattr(storefront, "shipments", settles_meanwhile)
+            return read_back(page, world)
+
+    monkeypatch.setattr(shipments, "read_back", slowly)
+    made = shipped(stage, number)
+    told(stage, made)
+    assert (parcel(stage, made).source_status, len(taken(stage, number))) == ("captured", 1)
+    with stage.store.read() as tx:
+        assert views.cases(tx, range(10)) == [], "none was opened, not even to be closed by the next look"
 
 
 def test_an_order_that_costs_nothing_is_shown_and_told_without_a_capture(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from integration.origin import Origin
 from integration.ports import CREDIT_MEMO, ERP, Draft, Memo
 from integration.store import Transaction, aftersales, deliveries, effects, exceptions, ledger, proofs
 from integration.store.ledger import Job
+from integration.translation import RefundPart, parts_of
 from integration.wiring import World
 from mappings import Mapping as Mapped
 
@@ -232,7 +233,7 @@ def post(job: Job, world: World) -> None:
         job.then("held", "it is not settled any more, or its order has changed: decided anew")
         return
     if mapping.credit.strategy == "off":
-        ref = _keyed(refund, found.origin, erp)
+        ref = _keyed(refund, found.order, found.origin, erp, _terms(found.origin, world))
     else:
         draft = erp.compose_memo(refund, found.order, found.origin.ref, _terms(found.origin, world))
         may_send = _still_due(job, refund, found, world)
@@ -242,15 +243,23 @@ def post(job: Job, world: World) -> None:
     job.then("posted", f"{erp.name} has its memo as {ref}; not yet proved", posted_at=world.store.now())
 
 
-def _keyed(refund: Refund, order: Origin, erp: ERP) -> str:
+def _keyed(refund: Refund, order: Order, sale: Origin, erp: ERP, terms: Mapped) -> str:
     """The memo that a person has keyed under our reference. Raises `Rejected` (CREDIT_MISSING) with all there is to key."""
     reference = erp.memo_reference(refund)
     living = [memo for memo in erp.memos([reference]).get(reference, ()) if memo.life != "cancelled"]
     if living:
         return living[0].ref
-    sale = f"sales order {order.ref} ({erp.reference(refund.order_number)})"
-    words = f"to be credited by hand under the reference {reference}, against {sale}: {money.in_words(refund)}"
+    against = f"sales order {sale.ref} ({erp.reference(refund.order_number)})"
+    parts = "; ".join(_to_key(part) for part in parts_of(refund, order, terms))
+    words = f"to be credited by hand under the reference {reference}, against {against}: {parts}; total {refund.amount}"
     raise Rejected(WORK_LIST[0], "memos are keyed by hand", words)
+
+
+def _to_key(part: RefundPart) -> str:
+    """A part of a memo as it is read back: what vouchers took off goods or shipping is off their amounts already."""
+    what = f"{part.quantity} × {part.sku} (order line {part.order_line}):" if part.sku else part.title
+    taxed = "without tax" if part.percent is None else f"at {part.percent.normalize():f} %, net {part.net}"
+    return f"{what} {part.net + part.tax} {taxed}"
 
 
 def _still_due(job: Job, refund: Refund, found: Books, world: World) -> Callable[[], None]:

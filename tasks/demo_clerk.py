@@ -7,7 +7,6 @@ import urllib.error
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
 from time import monotonic
 from typing import Any
 
@@ -23,13 +22,14 @@ AGAIN = 10.0
 """Seconds before what was keyed and is not seen is replayed once more."""
 PRESSES = 6
 """How often Replay is pressed for one case before it is left to somebody who knows more."""
-VAT = Decimal("1.2")
-"""What a charge is divided by: Britain's standard rate, at the tax code with the id 1."""
+STANDARD = "1"
+"""The id of the tax code of Britain's standard rate, which all charges bear here."""
 
 _UNDER = re.compile(r"under the reference (\S+), against sales order (\d+)")
 _RETURNED = re.compile(r"(\d+) × (\S+) of order line")
 _CREDITED = re.compile(r"(\d+) × (\S+) \(order line [^)]*\): ([\d.]+) \w+ at [\d.]+ %, net ([\d.]+) ")
-_CHARGE = re.compile(r"(goodwill|return fee|shipping|handling|given back as vouchers) (-?[\d.]+) ")
+_CHARGE = re.compile(r"(Goodwill|Return fee|Shipping|Handling) (-?[\d.]+) \w+ at [\d.]+ %, net (-?[\d.]+) ")
+_VOUCHER = "Given back as a voucher"
 
 
 @dataclass
@@ -99,18 +99,17 @@ def return_of(message: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def credit_of(message: str) -> tuple[str, dict[str, Any]] | None:
-    """The same for a credit: goods for the amounts told, and at most one charge. `None` where vouchers or two charges are in
-    it: that is left to somebody from Finance.
+    """The same for a credit: goods for the amounts told, and at most one charge. `None` where it gives a voucher back, or has
+    two charges: that is left to somebody from Finance.
     """
     under, lines, charges = _UNDER.search(message), _CREDITED.findall(message), _CHARGE.findall(message)
-    if under is None or len(charges) > 1 or not (lines or charges) or any("vouchers" in name for name, _ in charges):
+    if under is None or len(charges) > 1 or not (lines or charges) or _VOUCHER in message:
         return None
     words: dict[str, Any] = {
         "lines": {sku: int(quantity) for quantity, sku, _, _ in lines},
         "amounts": {sku: [net, gross] for _, sku, gross, net in lines},
         "reference": under[1],
     }
-    for name, gross in charges:
-        net = (Decimal(gross) / VAT).quantize(Decimal("0.01"), ROUND_HALF_UP)
-        words |= {"charges": [str(net), gross, "1"], "charged": name}
+    for name, gross, net in charges:
+        words |= {"charges": [net, gross, STANDARD], "charged": name}
     return f"/_sandbox/orders/{under[2]}/credit", words

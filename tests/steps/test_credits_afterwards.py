@@ -66,7 +66,7 @@ def on_the_work_list(stage: Stage) -> tuple[str, Any]:
     case = dead(stage, row, "CREDIT_MISSING")
     sale = stage.sales(number)[0]["id"]
     assert f"under the reference refund-{row.number}, against sales order {sale} (centra-{number}): " in case.message
-    assert case.message.endswith("goodwill 6.00 GBP; total 6.00 GBP")
+    assert case.message.endswith(": Goodwill 6.00 GBP at 20 %, net 5.00 GBP; total 6.00 GBP")
     assert all_memos(stage) == []
     return number, row
 

@@ -27,6 +27,7 @@ class Level:
 
     sku: str
     place: str
+    connection: str
     figure: str
     unposted: str
     buffer: str
@@ -66,6 +67,7 @@ def _level(row: Any, now: datetime) -> Level:
     return Level(
         sku=row.sku,
         place=row.place,
+        connection=row.connection,
         figure=_shown(row.figure),
         unposted=_shown(row.unposted),
         buffer=_shown(row.buffer),

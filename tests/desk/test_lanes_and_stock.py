@@ -77,6 +77,7 @@ def test_the_stock_page_shows_what_waits_first_and_finds_a_sku(desk: Desk, visit
     body = page.words[page.words.index("Standing") :]
     assert body.index("ABC-2") < body.index("ABC-1")
     assert "1 SKU on the way to the storefront" in page.words
+    assert "ABC-2 warehouse 1, from fulfil" in page.words
     found = visitor.get("/stock?sku=ABC").words
     assert "ABC-1" in found
     assert "XYZ-9" not in found

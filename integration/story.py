@@ -211,17 +211,23 @@ def _writes(tx: Transaction, row: Any, effects: Collection[Any]) -> list[str]:
         tries = "" if effect.tries == 1 else f", after {effect.tries} tries"
         if effect.answer is not None:
             done = f"is there as {effect.answer}" if effect.name != "cancellation" else "is done"
-            told.append(f"{effect.name} {effect.reference} {done}, since {_shown(effect.answered_at)}{tries}")
+            told.append(f"{_write(effect)} {effect.reference} {done}, since {_shown(effect.answered_at)}{tries}")
             continue
         doubt = effect.state in PENDING and effect.unknown_until is not None and effect.unknown_until > tx.now
         until = f"; until {_shown(effect.unknown_until)} its absence proves nothing" if doubt else ""
-        told.append(f"{effect.name} {effect.reference} {EFFECTS[effect.state]}{tries}{until}")
+        told.append(f"{_write(effect)} {effect.reference} {EFFECTS[effect.state]}{tries}{until}")
     proof = proofs.latest(tx, row.id)
     if proof is not None:
         other = row.connection if row.kind == "shipment" else "Centra"
         word = f"equal to {other} in every part" if proof.equal else f"NOT equal to {other}"
         told.append(f"read back {_shown(proof.at)}: {word}")
     return told or ["nothing was sent to it"]
+
+
+def _write(effect: Any) -> str:
+    """What a write is called: an archiving's are numbered by how often a person began it, which is nobody's word."""
+    number, _, name = effect.name.partition(" ")
+    return name if name and number.isdecimal() else str(effect.name)
 
 
 def _late(row: Any, cases: Collection[Any], now: datetime) -> list[str]:
@@ -276,8 +282,8 @@ def _timeline(
 ) -> list[tuple[datetime, str]]:
     told = [(came.first_at, f"first told of by {came.source}") for came in views.arrivals(tx, row.id)]
     told += _attempts(tx, row)
-    told += [(effect.intent_at, f"about to send the {effect.name}") for effect in effects]
-    told += [(effect.answered_at, f"{effect.name} is {effect.answer}") for effect in effects if effect.answered_at]
+    told += [(effect.intent_at, f"about to send the {_write(effect)}") for effect in effects]
+    told += [(effect.answered_at, f"{_write(effect)} is {effect.answer}") for effect in effects if effect.answered_at]
     for case in cases:
         for entry in exceptions.timeline(tx, case.id):
             words = f": {entry.note}" if entry.note else ""

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from tornado.web import HTTPError
 
-from integration.store import views
+from integration.store import levels, views
 from integration.store.lives import LANE_OF
 from integration.story import Story, UnknownOrder, tell
 from integration.wiring import World
@@ -24,6 +24,12 @@ def numbered(world: World, number: str) -> list[tuple[str, str]]:
     with world.store.read() as tx:
         rows = [row for kind in ("order", *OF_SKU) for row in views.numbered(tx, number, kind)]
     return [(row.instance, row.kind) for row in rows]
+
+
+def is_stocked(world: World, sku: str) -> bool:
+    """Whether the Stock page knows this SKU."""
+    with world.store.read() as tx:
+        return bool(levels.of_sku(tx, sku))
 
 
 def parts_of(story: Story) -> list[tuple[str, list[str]]]:
@@ -59,7 +65,7 @@ class OrderPage(Page):
 
 
 class OrderSearch(Page):
-    """GET /orders?number=…: straight to the order or the SKU, or the choice where there are several."""
+    """GET /orders?number=…: straight to the order or the SKU, or the choice where there are several; else to a SKU's stock."""
 
     async def get(self) -> None:
         number, base = self.word("number")[:64], self.reverse_url("orders")
@@ -68,6 +74,9 @@ class OrderSearch(Page):
         if len(found) == 1:
             self.redirect(found[0][1], status=303)
             return
+        if not found and await self.ask(is_stocked, number):
+            self.redirect(f"{self.reverse_url('stock')}?sku={quote(number)}", status=303)
+            return
         if not found:
             self.set_status(404)
-        self.show("order.html", instance="", heading=f"Order {number}", story=None, cases=[], found=found)
+        self.show("order.html", instance="", heading=f"Order or SKU {number}", story=None, cases=[], found=found)

@@ -62,6 +62,14 @@ def test_a_launch_is_counted_beside_the_lanes_and_its_story_is_found_by_its_sku(
     assert visitor.get("/orders/brand/CAP%2F1%20M?kind=nonsense").status == 404
 
 
+def test_a_sku_of_which_only_stock_is_known_is_found_there_too(desk: Desk, visitor: Visitor) -> None:
+    with desk.ledger.store.write("stock") as tx:
+        levels.add(tx, "fulfil", "1", ["COAT/1 M"])
+    answer = visitor.get("/orders?number=COAT%2F1%20M")
+    assert (answer.status, answer.goes_to) == (303, "/stock?sku=COAT/1%20M")
+    assert visitor.get("/orders?number=COAT%2F2%20M").status == 404
+
+
 def test_the_stock_page_shows_what_waits_first_and_finds_a_sku(desk: Desk, visitor: Visitor) -> None:
     with desk.ledger.store.write("stock") as tx:
         for sku, figure, pushed, shown, waits in (

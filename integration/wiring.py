@@ -180,7 +180,10 @@ def build_world(
     chance = chance or Chance()
     point = point or crash_point(settings.crash_at)
     if not settings.vault_keys:
-        raise SettingsError("LOCKSTEP_VAULT_KEY is not set: personal data is kept encrypted or not at all")
+        raise SettingsError(
+            "LOCKSTEP_VAULT_KEY is not set: personal data is kept encrypted or not at all. Name the file with the settings in "
+            "LOCKSTEP_CONFIG; only a new installation makes a key (deploy/env.example says how)"
+        )
     ledger = store or Store(settings.database_url.reveal(), clock, point)
     masters = {name: read_master_key(key.reveal()) for name, key in settings.vault_keys.items()}
     vault = Vault(masters, chance.random_bytes, lambda vault: _fingerprint_key(ledger, vault))

@@ -74,6 +74,9 @@ class Erp(Protocol):
     def dispatches(self) -> Mapping[int, list[tuple[str, Goods]]]:
         """What has left its warehouses, by order: (our number of the dispatch, goods)."""
 
+    def undone(self) -> Mapping[int, list[tuple[str, Goods]]]:
+        """The same of what had left and was taken back."""
+
     def memos(self) -> Mapping[str, list[Memo]]:
         """By our number of the refund."""
 
@@ -162,6 +165,10 @@ class FulfilBooks:
                     told = (f"{self.connection}-{shipment['id']}", tuple(sorted(gone.items())))
                     found[int(reference.removeprefix(PREFIX))].append(told)
         return found
+
+    def undone(self) -> Mapping[int, list[tuple[str, Goods]]]:
+        """Nothing: what is done in Fulfil stays so."""
+        return defaultdict(list)
 
     def memos(self) -> Mapping[str, list[Memo]]:
         found: dict[str, list[Memo]] = defaultdict(list)

@@ -50,6 +50,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     ),
     "orderwise session": ("ack-lost", "pull-lost", "garbled"),
     "orderwise import": ("import-fails", "recalculated", "repriced-tax"),
+    "orderwise memo": ("error-before", "timeout-after", "refused", "queued"),
 }
 """What can befall a call, by kind of call; the sandbox knows these faults by their second part.
 
@@ -99,12 +100,16 @@ SURE_EVERY, RARE_SURE_EVERY = 7, 3
 """No class may depend on luck: each seed is sure of a seventh of them once, at the first opportunity; of a third of those
 of rare calls, because few seeds have more than one or two that could suffer them."""
 MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return")
+FEWEST = "orderwise memo"
+"""Eight of three hundred seeds post credits into OrderWise, and few of these two: what befalls one is played fault by fault in
+`tests/steps`, and here only beside everything else.
+"""
 RARE = (
     *MONEY_BACK,
     *("fulfil cancel", "settlement-fails", "clamp", "centra shipment", "centra capture", "centra completion"),
     *OF_ORDERWISE,
 )
-PRESSED = (*MONEY_BACK, "centra completion")
+PRESSED = (*MONEY_BACK, "centra completion", FEWEST)
 """Fewest of all: whole seeds are pressed for them, by turns for the first and for the last."""
 ALWAYS_SURE = ("orderwise create", "orderwise session", "orderwise import")
 """Once in every seed: sixty of three hundred have them, and one or two of each call while faults last."""
@@ -132,6 +137,7 @@ KINDS_OF_ORDERWISE = {
     "token": "orderwise login",
     "export_definition": "orderwise read",
     "create_order": "orderwise create",
+    "create_credit": "orderwise memo",
     "session": "orderwise session",
     "session_import": "orderwise import",
 }

@@ -22,6 +22,9 @@ MOVING = {
 }
 """States of each kind in which nothing may rest. What was made and is not paid may wait: for its provider, or a person."""
 
+UNTOLD = ("cancelled", "observed", "closed")
+"""How a dispatch may end that was undone."""
+
 _ROWS = (
     "SELECT id, kind, number, state, coalesce(order_number, ''), owner, dirty_seq > clean_seq, not_before IS NOT NULL, reason"
     " FROM job WHERE kind <> 'order'"
@@ -65,10 +68,10 @@ class Lifecycle:
         if seen == self._seen:
             return
         self._seen = seen
-        left = self.dispatches()
+        left, undone = self.dispatches(), self.undone()
         for number, order in self.centra.orders.items():
             if order.shipments:
-                self._shipments(order, left[number])
+                self._shipments(order, left[number] + undone[number])
         self._mails_are_single()
         self._returns_came_first()
         self._memos_are_due()
@@ -78,6 +81,10 @@ class Lifecycle:
     def dispatches(self) -> dict[int, list[tuple[str, Goods]]]:
         """What has left the ERPs' warehouses: by order (our number of the dispatch, SKU and pieces)."""
         return _together(erp.dispatches() for erp in self.erps)
+
+    def undone(self) -> dict[int, list[tuple[str, Goods]]]:
+        """What had left and was taken back, in the same words."""
+        return _together(erp.undone() for erp in self.erps)
 
     def memos(self) -> dict[str, list[Memo]]:
         """Credit notes that were not cancelled, by our number of the refund."""
@@ -189,8 +196,10 @@ class Lifecycle:
         return (order for order in self.centra.orders.values() if order.created_at >= self.start_at)
 
     def _shown_once(self, rows: dict[Any, Row], cases: dict[Any, str]) -> list[str]:
-        """Every dispatch is one Centra shipment of the same lines that has left, or one open exception."""
-        found, left = [], self.dispatches()
+        """Every dispatch is one Centra shipment of the same lines that has left, or one open exception; one that was undone
+        was never told, or is an exception.
+        """
+        found, left, undone = [], self.dispatches(), self.undone()
         for order in self._ours():
             shown = [
                 _goods((line.sku, line.quantity) for line in shipment.lines)
@@ -207,6 +216,11 @@ class Lifecycle:
                     found.append(f"L1 dispatch {id} of {dict(goods)} is not shown: {rows[key]}")
                 else:
                     shown.remove(goods)
+            for id, goods in undone[order.number]:
+                row = rows.get(("shipment", id))
+                told = row is not None and row.state not in UNTOLD
+                if told and ("shipment", id) not in cases and str(order.number) not in self.troubled:
+                    found.append(f"L1 dispatch {id} of {dict(goods)} was undone: {row}")
         return found
 
     def _returned(self, rows: dict[Any, Row], cases: dict[Any, str]) -> list[str]:

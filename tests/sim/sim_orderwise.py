@@ -2,7 +2,8 @@
 
 A fifth of the seeds sell through both, and so does a third of those that are lived whole: two thirds of the orders go to
 OrderWise, so that two ERPs cost little more than one. Waits that a mapping counts in quarters of an hour are minutes here. In some seeds an
-e-commerce session fetches the orders from us, in the others we post them; memos are keyed by a person or posted.
+e-commerce session fetches the orders from us, in the others we post them; memos are keyed by a person or posted. Despatches
+are undone now and then, and suppliers send lines directly.
 """
 
 import json
@@ -49,6 +50,7 @@ LOGIN = "orderwise:a-long-password"
 DOORS, PATHS = "https://lockstep.test/orderwise/orderwise", Paths("/orders", "/success", "/despatch", "/stock")
 LOOK_BACK = timedelta(minutes=5)
 DILIGENCE = 0.6
+UNDOES = 0.4
 DONE = {"Awaiting receipt": "draft", "Awaiting inspection": "received", "Completed": "done"}
 PACE = {
     "settle_minutes = 30": "settle_minutes = 1",
@@ -179,6 +181,46 @@ class Clerk:
         return True
 
 
+class Desk:
+    """Who undoes a despatch now and then, has a supplier send a line directly, and hears that one did."""
+
+    def __init__(self, random: Random, scheduler: Scheduler, orderwise: OrderWise) -> None:
+        self.random, self.scheduler, self.orderwise = random, scheduler, orderwise
+
+    def work(self) -> None:
+        while True:
+            self.scheduler.sleep(self.random.uniform(30, 150))
+            told = self.orderwise.books()
+            open = [order for order in told["orders"] if not order["complete"] and order["type"] == 1]
+            returned = {each["order"] for each in told["returns"]}
+            undone = {each["order"] for each in told["deliveries"] if each["cancelled"]}
+            sent = [each for each in told["deliveries"] if each["order"] not in returned | undone]
+            if sent and self.random.random() < UNDOES:
+                order = self.random.choice(sent)["order"]
+                self.orderwise.void(order)
+                self.scheduler.tell(f"the last delivery of OrderWise's order {order} is undone")
+            elif open:
+                order = self.random.choice(open)
+                if not any(line["direct"] and line["sent"] for line in order["lines"]):  # suppliers send all at once
+                    self._order(order["id"], self.random.choice(order["lines"])["sku"])
+
+    def _order(self, order: int, sku: str) -> None:
+        try:
+            self.orderwise.order_direct(order, sku)
+        except self.orderwise.refusals:
+            return
+        self.scheduler.tell(f"a supplier is to send {sku} of OrderWise's order {order}")
+
+    def supply(self) -> None:
+        while True:
+            self.scheduler.sleep(self.random.uniform(20, 120))
+            for order in self.orderwise.books()["orders"]:
+                waits = any(line["direct"] and line["sent"] < line["quantity"] for line in order["lines"])
+                if waits and not order["complete"] and self.random.random() < DILIGENCE:
+                    self.orderwise.supplier_ships(order["id"])
+                    self.scheduler.tell(f"suppliers have sent their part of OrderWise's order {order['id']}")
+
+
 class OrderWiseBooks:
     """`Erp`. What was read is kept until something changes."""
 
@@ -230,23 +272,28 @@ class OrderWiseBooks:
         return str(head["eCommerceOrderNumber"]) if head["systemOrderType"] == 1 else ""
 
     def dispatches(self) -> Mapping[int, list[tuple[str, Goods]]]:
-        goods: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
-        for reference, order, delivery, sku, pieces in _values(self._rows(_SENT)):
-            goods[reference, order, delivery][sku] += round(pieces)
+        return self._sent(f"{_SENT} AND dh_cancelled = 0", _SENT_DIRECTLY)
+
+    def undone(self) -> Mapping[int, list[tuple[str, Goods]]]:
+        return self._sent(f"{_SENT} AND dh_cancelled = 1")
+
+    def _sent(self, *told: str) -> Mapping[int, list[tuple[str, Goods]]]:
+        goods: dict[tuple[str, int, Any], Counter[str]] = defaultdict(Counter)
+        for sql in told:
+            for reference, order, delivery, sku, pieces in _values(self._rows(sql)):
+                goods[reference, order, delivery][sku] += round(pieces)
         found: dict[int, list[tuple[str, Goods]]] = defaultdict(list)
         for (reference, order, delivery), sent in goods.items():
-            told = (f"{self.connection}-{order}-{delivery}", tuple(sorted(sent.items())))
-            found[_number(reference)].append(told)
+            found[_number(reference)].append((f"{self.connection}-{order}-{delivery}", tuple(sorted(sent.items()))))
         return found
 
     def memos(self) -> Mapping[str, list[Memo]]:
+        """To the last digit that OrderWise has: an amount that is no whole number of minor units is no refund's."""
         found: dict[str, list[Memo]] = defaultdict(list)
-        rows = self._rows(
-            "SELECT ch_reference, ch_posted, ROUND(ch_gross, 4) AS gross, ch_currency FROM credit_header ORDER BY ch_id"
-        )
-        for reference, posted, gross, currency in _values(rows):
+        rows = self._rows("SELECT ch_reference, ch_posted, ch_gross FROM credit_header ORDER BY ch_id")
+        for reference, posted, gross in _values(rows):
             if str(reference).startswith(REFUND):
-                amount = rounded(Decimal(str(gross)), currency)
+                amount = Decimal(str(gross))
                 found[reference.removeprefix(REFUND)].append(Memo(bool(posted), amount, f"a credit of {amount}"))
         return found
 
@@ -269,8 +316,10 @@ class OrderWiseBooks:
         return next(round(row[name]) for row in self._rows(_LEVELS) if row["sku"] == sku)
 
     def left(self) -> list[Left]:
+        """What a supplier is to send takes nothing from the shelf: it counts as if it had come in and left."""
         found = []
-        for reference, _, _, sku, pieces in _values(self._rows(_SENT)):
+        sent = _values(self._rows(f"{_SENT} AND dh_cancelled = 0"))
+        for reference, _, _, sku, pieces in [*sent, *_values(self._rows(_DIRECT))]:
             for part, each in GOODS[sku].parts or ((sku, 1),):
                 found.append(Left(_number(reference), (HOUSE, part), round(pieces * each)))
         return found
@@ -306,8 +355,12 @@ _SENT = """
 SELECT oh_ecommerce_number, oh_id, dh_id, vad_variant_code, dli_qty_sent FROM delivery_header
 JOIN order_header ON oh_id = dh_oh_id JOIN delivery_line_item ON dli_dh_id = dh_id
 JOIN order_line_item ON oli_id = dli_oli_id JOIN variant_detail ON vad_id = oli_vad_id
-WHERE dh_cancelled = 0 ORDER BY dh_id, oli_id
-"""
+WHERE 1 = 1"""
+_DIRECT = f"""
+SELECT oh_ecommerce_number, oh_id, 'direct', vad_variant_code, oli_qty_sent + oli_qty_tbsent FROM order_header
+JOIN order_line_item ON oli_oh_id = oh_id JOIN variant_detail ON vad_id = oli_vad_id
+WHERE oli_direct = 1 AND oh_os_id <> {CANCELLED}"""
+_SENT_DIRECTLY = f"{_DIRECT} AND oli_qty_sent > 0"
 _HELD = f"""
 SELECT oh_ecommerce_number, vad_variant_code, oli_qty_sent + oli_qty_tbsent FROM order_header
 JOIN order_line_item ON oli_oh_id = oh_id JOIN variant_detail ON vad_id = oli_vad_id

@@ -15,7 +15,7 @@ from sim import sim_orderwise as orderwise
 from sim.sim_broker import Message, SimBroker
 from sim.sim_closing import close_one
 from sim.sim_erps import FULFIL, Erp, FulfilBooks
-from sim.sim_faults import BEFORE_MONEY_GOES_BACK, MONEY_BACK, Swarm, SwarmFaults
+from sim.sim_faults import BEFORE_MONEY_GOES_BACK, FEWEST, MONEY_BACK, Swarm, SwarmFaults
 from sim.sim_invariants import Invariants, Violation, Wellness
 from sim.sim_lifecycle import Lifecycle
 from sim.sim_network import CENTRA, Network, Post
@@ -128,7 +128,7 @@ class Simulation:
             self.swarm.clear_the_way(BEFORE_MONEY_GOES_BACK)
             self.swarm.press(MONEY_BACK)
         elif self.whole:
-            self.swarm.press(("centra completion",))
+            self.swarm.press(("centra completion", *((FEWEST,) if self.both else ())))
         self.broker = SimBroker(self.scheduler, self.swarm)
         self._build_sandboxes()
         self._build_ledger()
@@ -284,6 +284,10 @@ class Simulation:
     def _people_of_orderwise(self) -> None:
         clerk = orderwise.Clerk(self.data, self.scheduler, self.orderwise, self.world("clerk"))
         (self.traders if self.whole else self.disturbers).append(self.scheduler.spawn("clerk", clerk.work))
+        if self.whole:
+            desk = orderwise.Desk(Random(f"{self.seed}:desk"), self.scheduler, self.orderwise)
+            self.disturbers.append(self.scheduler.spawn("desk", desk.work))
+            self.traders.append(self.scheduler.spawn("suppliers", desk.supply))
         if self.terms.fetched:
             visited = (self.orderwise, self.terms, self.network, self.post, self.scheduler)
             self.scheduler.spawn("sessions", lambda: orderwise.run_sessions(*visited))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sim.sim_batch import OFTEN, Totals, regressions, results
-from sim.sim_faults import FAULTS, MONEY_BACK
+from sim.sim_faults import FAULTS, FEWEST, MONEY_BACK
 from sim.sim_run import Result, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +19,12 @@ BATCH, PART = 50, 10
 BATCHES = 6 if os.environ.get("LOCKSTEP_TEST_TIER") == "ci" else 1
 
 
-LATE_UNTRIED = 2
-"""So many classes of fault of returns and credit memos may not have fired: few seeds see more than two or three of each call."""
+LATE_UNTRIED = 1
+"""So many classes of fault of returns and credit memos may not have fired: few seeds see more than two or three of each call.
+When this was written all fired but one, a posting that was done and answered with 500.
+"""
+CREDITS_UNTRIED = 1
+"""The same of credits that are posted into OrderWise; all four fired when this was written, in three seeds of the eight."""
 
 
 def test_a_seed_that_once_failed_never_fails_again() -> None:
@@ -45,8 +49,10 @@ def test_every_order_ends_exactly_once_or_in_one_exception_whatever_happens(
         totals.proofs_beside > BATCH / 5 for totals in batches
     )  # one of them and more in every seed that has both
     untried = untried_by_all(batches) if BATCHES > 1 else set()  # fifty seeds are too few to have met every fault
+    credits = {name for name in untried if name.startswith(FEWEST)}
+    assert len(credits) <= CREDITS_UNTRIED, credits
     late = {name for name in untried if name.startswith(MONEY_BACK)}
-    assert untried == late, untried - late
+    assert untried == late | credits, untried - late
     assert len(late) <= LATE_UNTRIED, late
 
 

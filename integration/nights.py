@@ -6,10 +6,10 @@ nobody told us of is marked and so healed; the day is counted again until nothin
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from integration.domain.credit import SETTLED
@@ -34,7 +34,11 @@ SLICE = timedelta(seconds=20)
 DAYS_BACK = 14
 """Missed nights are made up for at most so far back."""
 BATCH = 100
-T = TypeVar("T")
+FROM_THE_START = "orders "
+Page = tuple[str, list[Entry]]
+"""What is counted in one go, and where the count goes on after it: a page of the storefront's, or a document's number, so that
+one that comes while we count moves no other.
+"""
 _DOCUMENT = {"orders": "order", "shipments": "order", "refunds": "refund"}
 
 
@@ -88,72 +92,73 @@ def reconcile(job: Job, world: World) -> None:
     mapping = _mapping(str(job.row.connection), world)
     day = day_of(mapping, job.key.number.removeprefix(f"{mapping.connection}-"))
     storefront, erp = world.storefronts[job.key.instance], world.erp(mapping.connection)
-    stages: dict[str, Callable[[int], Iterator[list[Entry]]]] = {
-        "orders": lambda start: _orders(day, mapping, storefront, erp, world, start),
-        "vanished": lambda start: _vanished(day, mapping, storefront, erp, world, start),
-        "shipments": lambda start: _shipments(day, mapping, storefront, erp, world, start),
-        "refunds": lambda start: _refunds(day, mapping, storefront, erp, world, start),
+    stages: dict[str, Callable[[str], Iterator[Page]]] = {
+        "orders": lambda after: _orders(day, mapping, storefront, erp, world, after),
+        "vanished": lambda after: _vanished(day, mapping, storefront, erp, world, after),
+        "shipments": lambda after: _shipments(day, mapping, storefront, erp, world, after),
+        "refunds": lambda after: _refunds(day, mapping, storefront, erp, world, after),
     }
     began = world.store.now()
     with world.store.read() as tx:
-        told = schedule.read_cursor(tx, day.connection, f"night {day.name}") or "orders 0"
-    stage, read = told.split()[0], int(told.split()[1])
+        told = schedule.read_cursor(tx, day.connection, f"night {day.name}") or FROM_THE_START
+    stage, read = told.split(" ")
     names = list(stages)
     for name in names[names.index(stage) :]:
-        start = read if name == stage else 0
-        if start == 0 and name != "vanished":
+        after = read if name == stage else ""
+        if not after and name != "vanished":
             with world.store.write("night.begins") as tx:
                 ledger.hold(tx, job, needs=SLICE, lease=world.settings.lease)
                 tallies.begin_day(tx, day.connection, day.name, name)
-        for number, entries in enumerate(stages[name](start), start):
-            _count(job, day, name, number, entries, world)
+        for place, entries in stages[name](after):
+            _count(job, day, name, place, entries, world)
             if world.store.now() - began > SLICE:
-                raise NotReady(f"counted {name} up to page {number + 1}; goes on", until=world.store.now())
+                raise NotReady(f"counted {name} up to {place}; goes on", until=world.store.now())
     with world.store.write("night.counted") as tx:
-        schedule.move_cursor(tx, day.connection, f"night {day.name}", "orders 0")
+        schedule.move_cursor(tx, day.connection, f"night {day.name}", FROM_THE_START)
     job.then("ready", "counted in both systems", clean_seq=job.row.dirty_seq)
 
 
-def _count(job: Job, day: Day, stage: str, number: int, entries: list[Entry], world: World) -> None:
+def _count(job: Job, day: Day, stage: str, place: str, entries: list[Entry], world: World) -> None:
     """Add a page to the sums and move on, in one commit: a page is never counted twice."""
     kind = "orders" if stage == "vanished" else stage
     with world.store.write("night.page") as tx:
         ledger.hold(tx, job, needs=SLICE, lease=world.settings.lease)
         tallies.count(tx, day.connection, day.name, kind, entries)
-        schedule.move_cursor(tx, day.connection, f"night {day.name}", f"{stage} {number + 1}")
+        schedule.move_cursor(tx, day.connection, f"night {day.name}", f"{stage} {place}")
 
 
-def _orders(
-    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
-) -> Iterator[list[Entry]]:
+def _orders(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, after: str) -> Iterator[Page]:
     """What was sold that day, with what the ERP has of it. A market that no mapping has is the first connection's."""
     mappings = world.mappings(mapping.centra)
     mapped = {market for other in mappings for market in other.markets}
     first = mappings[0].connection == mapping.connection
-    for page in itertools.count(start + 1):
+    for page in itertools.count(int(after or 0) + 1):
         takings, more = storefront.takings(day.since, day.until, page)
         if not takings:
             return
         ours = [t for t in takings if t.market in mapping.markets or (first and t.market not in mapped)]
-        yield _sold([t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at], erp, mapping)
+        yield (
+            str(page),
+            _sold([t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at], erp, mapping),
+        )
         if not more:
             return
 
 
-def _vanished(
-    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
-) -> Iterator[list[Entry]]:
+def _vanished(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, after: str) -> Iterator[Page]:
     """Orders of that day that our ledger has and the storefront has not any more."""
     with world.store.read() as tx:
         known = tallies.happened(tx, mapping.connection, "order", day.since, day.until)
-    for rows in _batched([row for row in known if row.state != "observed"], start):
-        there = {sighting.number for sighting in storefront.stamps([row.number for row in rows])}
-        gone = [row for row in rows if row.number not in there]
+    rows = {row.number: row for row in known if row.state != "observed"}
+    for some in _batched(rows, after):
+        there = {sighting.number for sighting in storefront.stamps(some)}
+        gone = [rows[number] for number in some if number not in there]
         booked = erp.bookings([erp.reference(row.number) for row in gone]) if gone else {}
-        yield [
+        entries = [
             Entry(row.number, row.market, row.currency or "", None, _booked(booked[erp.reference(row.number)]))
             for row in gone
         ]
+        yield some[-1], entries
 
 
 def _sold(takings: Sequence[Taking], erp: ERP, mapping: Mapping) -> list[Entry]:
@@ -179,12 +184,11 @@ def _booked(bookings: Sequence[Booking]) -> int | None:
 
 
 def _shipments(
-    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
-) -> Iterator[list[Entry]]:
+    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, after: str
+) -> Iterator[Page]:
     """Pieces of every order that something of left the warehouse that day: dispatched, and shown in the storefront."""
     hints = erp.dispatched_since(day.since)
-    numbers = sorted({hint.order_number for hint in hints if hint.order_number})
-    for some in _batched(numbers, start):
+    for some in _batched({hint.order_number for hint in hints if hint.order_number}, after):
         with world.store.read() as tx:
             rows = {n: ledger.find(tx, Key(mapping.centra, "order", n)) for n in some}
             known = {
@@ -194,7 +198,7 @@ def _shipments(
         left = [dispatch for dispatch in erp.dispatches(sorted(refs)).values() if dispatch.life == "done"]
         that_day = {d.order_number for d in left if d.dispatched_at and day.since <= d.dispatched_at < day.until}
         shown = storefront.shipments(sorted(that_day)) if that_day else {}
-        yield [
+        entries = [
             Entry(
                 number,
                 row.market if (row := rows.get(number)) else "",
@@ -204,16 +208,15 @@ def _shipments(
             )
             for number in sorted(that_day)
         ]
+        yield some[-1], entries
 
 
-def _refunds(
-    day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, start: int
-) -> Iterator[list[Entry]]:
+def _refunds(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world: World, after: str) -> Iterator[Page]:
     """Money paid back that day, and the credit memos that book it."""
     with world.store.read() as tx:
         known = tallies.happened(tx, mapping.connection, "refund", day.since, day.until)
     market = {row.order_number: row.market for row in known}
-    for some in _batched(sorted(market), start):
+    for some in _batched(market, after):
         found = [r for told in storefront.refunds(some).values() for r in told if day.since <= r.at < day.until]
         paid = [refund for refund in found if refund.life == SETTLED]
         memos = erp.memos([erp.memo_reference(refund) for refund in paid]) if paid else {}
@@ -224,7 +227,7 @@ def _refunds(
             booked = sum(t.minor for t in totals if isinstance(t, Money)) if living else None
             where = market.get(refund.order_number, "")
             entries.append(Entry(refund.key.number, where, refund.amount.currency, refund.amount.minor, booked))
-        yield entries
+        yield some[-1], entries
 
 
 def settle(job: Job, world: World) -> None:
@@ -312,7 +315,8 @@ def _mapping(connection: str, world: World) -> Mapping:
     return next(mapping for mapping in world.connections() if mapping.connection == connection)
 
 
-def _batched(values: Sequence[T], start: int) -> Iterator[Sequence[T]]:
-    """Pages of `BATCH`, from page `start` on."""
-    for first in range(start * BATCH, len(values), BATCH):
-        yield values[first : first + BATCH]
+def _batched(numbers: Iterable[str], after: str) -> Iterator[list[str]]:
+    """Those behind `after`, a hundred at a time."""
+    left = sorted(number for number in numbers if number > after)
+    for start in range(0, len(left), BATCH):
+        yield left[start : start + BATCH]

@@ -87,7 +87,7 @@ def test_a_refund_on_the_work_list_says_what_to_key(stage: Stage) -> None:
     follow(stage)
     told = story.tell(stage.world, "brand", money_row(stage, number).number, kind="refund")
     assert told.next.startswith("Finance, by ")
-    assert "goodwill 6.00 GBP; total 6.00 GBP" in told.decided[0]
+    assert "Goodwill 6.00 GBP at 20 %, net 5.00 GBP; total 6.00 GBP" in told.decided[0]
 
 
 def test_no_word_of_the_customer_is_in_these_stories(stage: Stage, back_home: tuple[str, str, str]) -> None:

@@ -369,6 +369,7 @@ class Simulation:
     def _chaos(self) -> None:
         while not self.swarm.raging:
             self.scheduler.run(self.scheduler.now + 1, self._after_step)
+        self.scheduler.passed.clear()  # before the shop opened nobody could be killed anywhere
         lasts = CHAOS + (orderwise.CHAOS_LASTS_ON if self.both else 0.0)
         self.scheduler.run(self.scheduler.now + lasts, self._after_step)
         if self.whole:

@@ -11,7 +11,7 @@ from stage import Stage
 from steps.moved_clock import close_stage, open_stage
 
 OpenStage = Callable[..., Stage]
-THIRD = 3
+NINTH = 9
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +47,11 @@ def stage(stages: OpenStage) -> Stage:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL one variant of every third test: what they differ in is seldom the database's, and what the store asks of
+    """On PostgreSQL one variant of every ninth test: what they differ in is seldom the database's, and what the store asks of
     it is tested whole in `tests/store`. With LOCKSTEP_TEST_TIER=whole, one variant of each.
     """
     here, places, left = Path(__file__).parent, set(), []
-    every = 1 if os.environ.get("LOCKSTEP_TEST_TIER") == "whole" else THIRD
+    every = 1 if os.environ.get("LOCKSTEP_TEST_TIER") == "whole" else NINTH
     for item in items:
         spec = getattr(item, "callspec", None)
         if item.path.parent == here and spec is not None and spec.params.get("database_url") == "postgresql":

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from stage import Stage
+from steps.parcels import shipped
 
 from integration import nights
 from integration.domain.order import Key
 from integration.sandbox.catalogue import UNKNOWN_SKUS
 from integration.sandbox.centra_orders import BasketLine
-from integration.store import ledger, tallies
+from integration.store import ledger, schedule, tallies
 
 
 @pytest.fixture
@@ -150,3 +151,29 @@ def test_a_count_that_takes_long_goes_on_in_another_task_where_it_stopped(
         assert runs < 20
     assert runs > 3
     assert sums(stage)["orders", "Europe / United Kingdom"][0] == 3
+
+
+def test_what_leaves_the_warehouse_while_the_day_is_counted_has_nothing_counted_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = sorted(proven(stage, 3))
+    for number in others:
+        shipped(stage, number)
+    monkeypatch.setattr(nights, "SLICE", timedelta(seconds=-1))
+    monkeypatch.setattr(nights, "BATCH", 1)
+    nights.call_days("fulfil", stage.world, so_far=True)
+    key = Key("brand", "day", "fulfil-2026-05-04")
+    left = False
+    for _ in range(40):
+        stage.clock.sleep(1)
+        stage.world.ring("reconcile", key)
+        stage.work()
+        with stage.store.read() as tx:
+            cursor = schedule.read_cursor(tx, "fulfil", "night 2026-05-04") or ""
+        if cursor.startswith("shipments ") and not left:
+            stage.fulfil.ship(f"centra-{first}")  # it sorts before the one that was counted
+            left = True
+        if left and cursor == nights.FROM_THE_START:
+            break
+    assert left
+    assert sums(stage)["shipments", "Europe / United Kingdom"][::2] == (2, 2)

@@ -54,7 +54,7 @@ def held(
     if not leaping:
         return ()
     before, of = levels.leapt(tx, feed.connection, tx.now - WINDOW, [row.sku for row in rows])
-    if is_on(tx, feed.connection) or _too_many(len(leaping) + before, judged + of, feed):
+    if is_on(tx, feed.connection) or is_mass(len(leaping) + before, judged + of, feed.stock):
         shown = [f"{feed.named(sku)}: {changes[sku][0]} to {max(0, changes[sku][1])}" for sku in leaping[:PREVIEW]]
         told = f"{len(leaping) + before} of {judged + of} SKUs fall to nothing or change by more than half"
         _hold(tx, feed, leaping, f"{told}: {', '.join(shown)}")
@@ -68,7 +68,7 @@ def absent(tx: Transaction, feed: Braked, rows: Sequence[Any], asked: int) -> No
     if not rows:
         return
     skus = [row.sku for row in rows]
-    if _too_many(sum(row.figure is not None for row in rows), asked, feed) and not released(tx, feed.connection):
+    if is_mass(sum(row.figure is not None for row in rows), asked, feed.stock) and not released(tx, feed.connection):
         _hold(tx, feed, skus, f"{feed.connection} left {len(skus)} of {asked} SKUs out of its answer")
     else:
         levels.write(tx, feed.connection, feed.at(), [{"sku": sku, "state": "orphan"} for sku in skus])
@@ -79,10 +79,6 @@ def _hold(tx: Transaction, feed: Braked, skus: Sequence[str], message: str) -> N
     levels.write(tx, feed.connection, feed.at(), [{"sku": sku, "state": "held", "leapt_at": tx.now} for sku in skus])
     more = "Centra keeps what it shows and deducts its own orders. If it is right: lockstep stock --release"
     feed.case(tx, TYPE, LEAPS, f"{message}. {more} {feed.connection}")
-
-
-def _too_many(leaping: int, of: int, feed: Braked) -> bool:
-    return is_mass(leaping, of, feed.stock)
 
 
 def is_mass(some: int, of: int, stock: Stock | None) -> bool:

@@ -22,7 +22,7 @@ MOST = 2000
 CODES = "discount codes"
 """In place of a table's name: a mapping has them by their type, unless its adapter has names for single codes."""
 
-Told = tuple[str, str, str]
+Lookup = tuple[str, str, str]
 """Table, word, and how it is mapped."""
 
 
@@ -70,7 +70,7 @@ def _orders(world: World, most: int) -> Iterator[Order]:
                 continue
 
 
-def _words(order: Order, mapping: Mapping, world: World) -> set[Told]:
+def _words(order: Order, mapping: Mapping, world: World) -> set[Lookup]:
     """What an order asks of its mapping. Its adapter is asked to compose it, too: it may have tables of its own."""
     if order.placed_at < mapping.start_at:
         return set()
@@ -98,5 +98,5 @@ def _words(order: Order, mapping: Mapping, world: World) -> set[Told]:
     return told
 
 
-def _told(table: str, word: str, mapped: bool) -> Told:
+def _told(table: str, word: str, mapped: bool) -> Lookup:
     return table, word, EXACT if mapped else MISSING

@@ -137,10 +137,8 @@ def _orders(day: Day, mapping: Mapping, storefront: Storefront, erp: ERP, world:
         if not takings:
             return
         ours = [t for t in takings if t.market in mapping.markets or (first and t.market not in mapped)]
-        yield (
-            str(page),
-            _sold([t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at], erp, mapping),
-        )
+        sold = [t for t in ours if t.placed_at is None or t.placed_at >= mapping.start_at]
+        yield str(page), _sold(sold, erp, mapping)
         if not more:
             return
 

@@ -184,7 +184,7 @@ def _has_real_processes(nodeid: str) -> bool:
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types for it
-    """`make test` runs on two workers: a file stays on one, so its servers start once; each whole seed goes anywhere."""
+    """Tests run on several workers: a file stays on one, so its servers start once; each whole seed goes anywhere."""
 
     def _split_scope(self, nodeid: str) -> str:
         if _has_real_processes(nodeid):

@@ -180,6 +180,7 @@ def test_the_human_text_of_an_error_is_found_wherever_it_stands(document, words)
         (ROWS[:1], "not our SQL"),
         ([{"kind": "status", "id": 1}, ROWS[1]], "no column name"),
         ([ROWS[0], {**ROWS[1], "name": "STOCK 1"}], "not our SQL"),
+        ([ROWS[0], {**ROWS[1], "name": "LOOKUPS 0"}], "not our SQL of this version"),  # pasted in before we changed it
         ({"rows": ROWS}, "no rows"),
         (None, "no rows"),
     ],

@@ -5,9 +5,11 @@ numbers. How long a token lives is unknown, so it is kept for a while and made a
 error's body looks like is unknown, too: its text goes along as evidence, and nothing is decided by it that a status can decide.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -33,16 +35,19 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One of our export definitions: the columns its SQL names, and the name its last row bears."""
+    """One of our export definitions: the columns its SQL names, and the name and revision its last row bears."""
 
     name: str
     columns: frozenset[str]
 
     @property
     def marker(self) -> str:
-        return f"{self.name.upper()} 1"
+        """`DESPATCH 2`, as the SQL that we ship says it: what was pasted in before the SQL was changed says another."""
+        (marker,) = re.findall(rf"'({self.name.upper()} \d+)'", sql_of(self.name))
+        return str(marker)
 
 
+@cache
 def sql_of(name: str) -> str:
     """The SQL that the customer pastes in for an export."""
     return (files("integration.erp.orderwise") / "exports" / f"{name}.sql").read_text("utf-8")

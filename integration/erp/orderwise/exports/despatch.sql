@@ -50,4 +50,4 @@ JOIN variant_detail v ON v.vad_id = i.oli_vad_id
 WHERE i.oli_direct = 1 AND i.oli_qty_sent > 0 AND NOT EXISTS ( -- an order is complete, too, when what is left is cancelled
   SELECT 1 FROM order_line_item o WHERE o.oli_oh_id = w.order_id AND o.oli_direct = 1 AND o.oli_qty_tbsent > 0)
 UNION ALL
-SELECT 'export', NULL, 'DESPATCH 1', NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'export', NULL, 'DESPATCH 2', NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL

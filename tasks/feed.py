@@ -5,7 +5,7 @@ Feeds are tasks `<lane>.<function>` that take `(system, "feed", slot)`: a key li
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sentry_sdk
 import structlog
@@ -38,12 +38,12 @@ class Reading:
     sweeps: bool
     polls: bool
 
-    def slot(self, world: World, *, peak: bool, at_least: timedelta = timedelta(0)) -> str:
-        """The slot of this moment; a sweep's slots are longer in a peak, a poll's are `at_least` so long."""
+    def slot(self, world: World, now: datetime, *, peak: bool, at_least: timedelta = timedelta(0)) -> str:
+        """The slot of a moment; a sweep's slots are longer in a peak, a poll's are `at_least` so long."""
         seconds = self.every(world).total_seconds() * (PEAK_STRETCH if peak and self.sweeps else 1)
         if self.polls:
             seconds = max(seconds, at_least.total_seconds())
-        return str(int(world.store.now().timestamp() // seconds))
+        return str(int(now.timestamp() // seconds))
 
 
 PEAK_STRETCH = 6
@@ -132,20 +132,23 @@ def _open_case(tx: Transaction, world: World, system: str, type: str, cause: str
 def ring_due(world: World) -> int:
     """Ring every feed whose slot has begun and was not rung: two sweepers ring it once."""
     with world.store.read() as tx:
-        peak = schedule.is_peak(tx)
+        now, peak = tx.now, schedule.is_peak(tx)
     rests = {mapping.connection: mapping.poll_every for mapping in world.connections()}
-    slots = [
-        (reading.name, system, reading.slot(world, peak=peak, at_least=rests.get(system, timedelta(0))))
-        for reading in FEEDS.values()
-        for system in reading.systems(world)
-    ]
+    systems = {named: named(world) for named in dict.fromkeys(reading.systems for reading in FEEDS.values())}
+    slots: dict[tuple[str, str], tuple[Reading, str]] = {}
+    for reading in FEEDS.values():
+        for system in systems[reading.systems]:
+            slot = reading.slot(world, now, peak=peak, at_least=rests.get(system, timedelta(0)))
+            slots[f"{reading.name}:{system}", slot] = reading, system
     with world.store.read() as tx:
-        fresh = [slot for slot in slots if not schedule.has_begun(tx, f"{slot[0]}:{slot[1]}", slot[2])]
+        begun = schedule.begun(tx, {run for run, _ in slots}, {slot for _, slot in slots})
     rung = 0
-    for name, system, slot in fresh:
+    for (run, slot), (reading, system) in slots.items():
+        if (run, slot) in begun:
+            continue
         with world.store.write("slot") as tx:
-            first = schedule.begin_run(tx, f"{name}:{system}", slot)
+            first = schedule.begin_run(tx, run, slot)
         if first:
-            world.ring(name, Key(system, "feed", slot))
+            world.ring(reading.name, Key(system, "feed", slot))
             rung += 1
     return rung

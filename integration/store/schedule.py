@@ -1,5 +1,6 @@
 """Where each feed was read up to, which scheduled runs have happened, and which processes are alive."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,9 @@ from integration.store.tables import cursor, heartbeat, run
 
 # Asked at every sweep; written once, because building a statement costs more than running it.
 _VALUE = select(cursor.c.value).where(cursor.c.system == bindparam("of"), cursor.c.stream == bindparam("stream"))
-_BEGUN = select(run.c.name).where(run.c.name == bindparam("run"), run.c.slot == bindparam("slot"))
+_BEGUN = select(run.c.name, run.c.slot).where(
+    run.c.name.in_(bindparam("names", expanding=True)), run.c.slot.in_(bindparam("slots", expanding=True))
+)
 
 
 def read_cursor(tx: Transaction, system: str, stream: str) -> str | None:
@@ -54,9 +57,9 @@ def begin_run(tx: Transaction, name: str, slot: str) -> bool:
     return tx.scalar(row.returning(run.c.name)) is not None  # PostgreSQL tells no rowcount of an insert
 
 
-def has_begun(tx: Transaction, name: str, slot: str) -> bool:
-    """Whether a scheduled run's slot is taken."""
-    return tx.scalar(_BEGUN, {"run": name, "slot": slot}) is not None
+def begun(tx: Transaction, names: Collection[str], slots: Collection[str]) -> set[tuple[str, str]]:
+    """The runs of these names that have taken one of these slots, each with that slot."""
+    return {(row.name, row.slot) for row in tx.execute(_BEGUN, {"names": list(names), "slots": list(slots)})}
 
 
 def forget_runs(tx: Transaction, before: datetime) -> int:

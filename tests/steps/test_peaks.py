@@ -49,7 +49,7 @@ def test_in_a_peak_sweeps_run_six_times_more_rarely_and_polls_as_often_as_ever(
     stage, reading = stages(stock=True), feed.FEEDS[name]
     seen = set()
     for _ in range(6):
-        seen.add(reading.slot(stage.world, peak=True))
+        seen.add(reading.slot(stage.world, stage.store.now(), peak=True))
         stage.clock.sleep(reading.every(stage.world).total_seconds())
     assert len(seen) == slots
 

@@ -182,11 +182,13 @@ class Swarm:
         return self._fires(name)
 
     def kills_at(self, point: str) -> bool:
-        """Whether the one who passes a seam is killed there."""
+        """Whether the one who passes a seam is killed there. Every tenth seed is whole: the turn goes round these, too."""
+        if not self.raging:
+            return False
         self.passed[point] += 1
-        place = crc32(point.encode()) + self.seed
+        place = crc32(point.encode()) + self.seed + self.seed // 10
         doomed = place % DOOMED_EVERY == 0 and self.passed[point] == 1 + place // DOOMED_EVERY % 3
-        if doomed and self.raging and self.rates["crash"] != NEVER:
+        if doomed and self.rates["crash"] != NEVER:
             return self._fires("crash")
         return self.hit("crash")
 

@@ -43,7 +43,7 @@ from integration.wiring import Chance, World, build_world
 from tasks import feed, step, sweep
 
 ORDERS = 10
-ORDERS_ALONE = 12
+ORDERS_ALONE = 10
 """In a seed of the order lane alone."""
 SHOP_OPEN = 200.0
 """Virtual seconds within which all orders are placed, once the shop has opened."""

@@ -1,6 +1,6 @@
 """`lockstep lanes` and `lockstep nights`: how fast the work goes, and what the books of a day say."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from tasks.terminal import (
     say_json,
     say_table,
 )
+
+if TYPE_CHECKING:
+    from integration.wiring import World
 
 
 @click.command()
@@ -67,45 +70,64 @@ def _by_lane(budget: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("day", required=False)
-@click.option("--connection", default="", help="The ERP connection; needed only where there are several.")
+@click.option("--connection", default="", help="Only this ERP connection; else all of them.")
 @click.option("--so-far", is_flag=True, help="Have today counted now; it is counted once more when it is over.")
 @as_json_option
 def nights(day: str | None, connection: str, so_far: bool, as_json: bool) -> None:
     """The books of a business day (2026-05-04; default: the newest): both systems by market, and what differs why."""
     from integration import nights as books
-    from integration.store import tallies
 
     world = open_world()
     names = [mapping.connection for mapping in world.connections()]
-    if connection not in names and (connection or len(names) != 1):
-        raise Failed(f"say which connection with --connection: {', '.join(names) or 'there is none'}")
-    connection = connection or names[0]
+    if connection and connection not in names:
+        raise Failed(f"there is no connection {connection}: there is {', '.join(names) or 'none'}")
+    asked = [connection] if connection else names
     if so_far:
-        marked = [key.number.removeprefix(f"{connection}-") for key in books.call_days(connection, world, so_far=True)]
-        say(f"the finance lane counts {', '.join(marked) or 'nothing: no order is known'}; ask again without --so-far")
+        for name in asked:
+            days = books.call_days(name, world, so_far=True)
+            marked = [key.number.removeprefix(f"{name}-") for key in days]
+            say(f"{name}: the finance lane counts {', '.join(marked) or 'nothing: no order is known'}")
+        say("ask again without --so-far")
         return
+    found = [_night(world, name, day or "") for name in asked]
+    if as_json:
+        say_json(found)
+        return
+    for night in found:
+        _tell(night)
+    if not any(night["sums"] for night in found):
+        raise Failed(f"no connection has books of {day or 'any day'} yet")
+
+
+def _night(world: "World", connection: str, day: str) -> dict[str, Any]:
+    """The books of a connection's day, or of its newest."""
+    from integration.store import tallies
+
     with world.store.read() as tx:
         counted = tallies.days(tx, connection)
         chosen = day or (counted[0] if counted else "")
         sums = [dict(row._mapping) for row in tallies.of_day(tx, connection, chosen)]
-        found = [dict(row._mapping) for row in tallies.differences(tx, connection, chosen)]
-    if as_json:
-        say_json({"connection": connection, "day": chosen, "counted": counted, "sums": sums, "differences": found})
+        differences = [dict(row._mapping) for row in tallies.differences(tx, connection, chosen)]
+    return {"connection": connection, "day": chosen, "counted": counted, "sums": sums, "differences": differences}
+
+
+def _tell(night: dict[str, Any]) -> None:
+    if not night["sums"]:
+        counted = ", ".join(night["counted"]) or "none"
+        say(f"{night['connection']} has no books of {night['day'] or 'any day'} yet; counted: {counted}")
         return
-    if not sums:
-        raise Failed(f"{connection} has no books of {chosen or 'any day'} yet; counted: {', '.join(counted) or 'none'}")
-    say(f"{connection}, {chosen}")
+    say(f"{night['connection']}, {night['day']}")
     rows = [
         (s["kind"], s["market"], s["storefront_count"], _sum(s, "storefront"), s["erp_count"], _sum(s, "erp"),
          "equal" if s["storefront_sum"] == s["erp_sum"] and s["storefront_count"] == s["erp_count"] else "differs")
-        for s in sums
+        for s in night["sums"]
     ]  # fmt: skip
     say_table(("", "market", "Centra", "sum", "ERP", "sum", ""), rows, none="")
     say_table(
         ("", "number", "market", "difference", "class", "reason"),
         [
             (d["kind"], d["number"], d["market"], _amount(d["minor"], d["currency"]), d["class"], d["reason"])
-            for d in found
+            for d in night["differences"]
         ],
         none="nothing differs",
     )

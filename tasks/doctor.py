@@ -238,6 +238,10 @@ def _in_force(world: "World") -> Iterator[Finding]:
             yield Finding(
                 "FAIL", f"mapping {mapping.connection}", says, "name it in LOCKSTEP_CENTRA, or correct the file"
             )
+        if mapping.bundles and mapping.products is None:
+            says = "[bundles] are not compared with the ERP's own bills of materials: nothing declares [products]"
+            do = "declare [products], an empty table does (mappings/README.md), then `lockstep mappings apply`"
+            yield Finding("warn", f"bundles of {mapping.connection}", says, do)
     try:
         check_one_book(mappings, {m.connection: world.settings.erp_address(m.connection) for m in mappings})
     except BrokenMapping as error:

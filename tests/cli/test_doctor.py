@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from servers import Valkey
-from stage import MAPPINGS, Stage, settings_for
+from stage import MAPPINGS, Stage, example, settings_for
 
 from integration.settings import Secret, Settings, SettingsError
 from integration.store import Store, reference, views
@@ -46,6 +46,7 @@ def test_a_sound_installation_has_no_fail_and_a_todo_for_everything_else(now: St
         "broker persistence",
         "broker memory",
         "mapping orderwise",  # an example that this installation has not applied
+        "bundles of fulfil",  # it declares no [products]
     }
     for what in (
         "broker",
@@ -227,6 +228,14 @@ def test_refused_credentials_and_a_missing_setting_are_told_apart(now: Stage) ->
     now.world._erps.clear()
     missing = {name: value for name, value in now.settings.variables.items() if "FULFIL" not in name}
     assert "LOCKSTEP_FULFIL_URL" in examined(now, variables=missing)["fulfil"].says
+
+
+def test_bundles_that_nobody_compares_are_warned_of_until_products_are_declared(
+    now: Stage,
+) -> None:
+    assert "[products]" in examined(now)["bundles of fulfil"].do
+    now.apply(example("fulfil") + "\n[products]\n")
+    assert "bundles of fulfil" not in examined(now)
 
 
 def test_webhooks_without_a_secret_are_warned_of(now: Stage) -> None:

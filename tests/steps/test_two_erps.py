@@ -8,7 +8,7 @@ from stage import Stage, example
 
 from integration.sandbox.catalogue import UNKNOWN_SKUS
 from integration.sandbox.centra_orders import BasketLine
-from integration.sandbox.orderwise_catalogue import LEEDS
+from integration.sandbox.orderwise_catalogue import LEEDS, LEEDS_RETURNS
 from integration.store import reference
 
 
@@ -79,3 +79,20 @@ def test_a_status_without_a_meaning_is_one_case_and_the_mapping_cures_it(stage):
         reference.apply_mapping(tx, "orderwise", text, actor="test")
     settle(stage, number)
     assert cases(stage) == []
+
+
+def test_one_storefront_sells_what_lies_in_two_stock_locations_though_its_lines_name_one(stage):
+    text = example("orderwise").replace("warehouses = [12] ", f"warehouses = [12, {LEEDS_RETURNS}] ")
+    stage.apply(text, "orderwise")
+    stage.orderwise.adjust(SHIRT, 1, LEEDS)
+    stage.orderwise.adjust(SHIRT, 10, LEEDS_RETURNS)
+    stage.sweep(30, every=60)
+    assert stage.centra.book.stock.free(5, SHIRT) == 11
+    number = stage.order(market_id=8, lines=[BasketLine(SHIRT, 4)])
+    stage.hint(number)
+    stage.work()
+    settle(stage, number)
+    stage.sweep(30, every=60)
+    there = stage.orderwise.books()["stock"][SHIRT]["by_location"]
+    assert there["Leeds"]["free"] == -3  # OrderWise moves units between its locations itself
+    assert stage.centra.book.stock.free(5, SHIRT) == 7

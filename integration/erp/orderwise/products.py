@@ -14,7 +14,7 @@ from integration.domain.money import digits
 from integration.domain.product import ARCHIVED, ON_SALE, Item, spelt
 from integration.erp.orderwise import wire
 from integration.erp.orderwise.client import Refusal, Row
-from integration.erp.orderwise.stock import kits
+from integration.erp.orderwise.stock import kits, pieces_of, with_components
 from integration.erp.orderwise.tenant import Tenant, fingerprint
 from integration.errors import Rejected, Unknown
 from integration.ports import DEACTIVATION, NEW_ITEM, EffectClass, Write
@@ -32,8 +32,10 @@ class Products(Tenant):
         rows = [row for row in self.named("products", skus, lane=LANE, after=0, until=0) if row["kind"] == "variant"]
         recipes: dict[str, dict[str, Fraction]] = {}
         if parts and any(row["kit"] for row in rows):
-            recipes = kits(self.named("stock", {str(row["sku"]) for row in rows if row["kit"]}, lane=LANE))
-        return [_item(row, recipes.get(str(row["sku"]).strip(), {}) if parts else None) for row in rows]
+            skus = {str(row["sku"]) for row in rows if row["kit"]}
+            recipes = kits(with_components(skus, lambda wanted: self.named("stock", wanted, lane=LANE)))
+        built = {sku: pieces_of(sku, recipes) for sku in recipes}
+        return [_item(row, built.get(str(row["sku"]).strip(), {}) if parts else None) for row in rows]
 
     def item(self, ref: str) -> Item:
         row = self.client.record(f"/variants/{int(ref)}?include_sales_info=true", lane=LANE)

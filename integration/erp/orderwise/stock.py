@@ -4,7 +4,7 @@ Free stock is what everybody publishes: physical less allocated, perhaps negativ
 move when one of its components does, and may be old: a kit is what can be built of the components, wherever it is asked for.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -21,21 +21,19 @@ IDS = 500
 
 Level = tuple[Decimal, Decimal]
 """On hand and available, exactly."""
+NOTHING: Level = (Decimal(0), Decimal(0))
 
 
 class Stock(Tenant):
     """`ERPStock`."""
 
     def figures(self, skus: Collection[str], warehouses: Collection[int]) -> Mapping[str, Figure]:
-        rows = self.named("stock", skus, lane=LANE)
-        recipes = kits(rows)
-        parts = {part for recipe in recipes.values() for part in recipe} - set(skus)
-        levels = self._levels([*rows, *self.named("stock", parts, lane=LANE)], warehouses)
-        nothing = (Decimal(0), Decimal(0))
+        rows = with_components(skus, lambda wanted: self.named("stock", wanted, lane=LANE))
+        recipes, levels = kits(rows), self._levels(rows, warehouses)
         found: dict[str, Figure] = {}
         for sku in skus:
             if sku in recipes:
-                built = [(levels.get(part, nothing), pieces) for part, pieces in recipes[sku].items()]
+                built = [(levels.get(part, NOTHING), pieces) for part, pieces in pieces_of(sku, recipes).items()]
                 found[sku] = Figure(
                     *(min(int(Fraction(level[i]) // pieces) for level, pieces in built) for i in (0, 1))
                 )
@@ -48,7 +46,7 @@ class Stock(Tenant):
         found: dict[str, Level] = {}
         for row in rows:
             if row["kind"] == "level":
-                on_hand, available = found.get(sku_of(row), (Decimal(0), Decimal(0)))
+                on_hand, available = found.get(sku_of(row), NOTHING)
                 if row["location"] in warehouses:
                     on_hand += self._figure(row, "in_stock")
                     available += self._figure(row, self.profile.available)
@@ -76,6 +74,16 @@ class Stock(Tenant):
         return skus, "" if start is None else str(start)
 
 
+def with_components(skus: Collection[str], ask: Callable[[Collection[str]], Sequence[Row]]) -> list[Row]:
+    """The rows of these SKUs and of all that is in them: a component may be a kit itself."""
+    rows: list[Row] = []
+    asked: set[str] = set()
+    while wanted := ({*skus} | {part for recipe in kits(rows).values() for part in recipe}) - asked:
+        rows += ask(wanted)
+        asked |= wanted
+    return rows
+
+
 def kits(rows: Iterable[Row]) -> dict[str, dict[str, Fraction]]:
     """Pieces of each component in one kit, by the kit's SKU."""
     found: dict[str, dict[str, Fraction]] = {}
@@ -84,4 +92,17 @@ def kits(rows: Iterable[Row]) -> dict[str, dict[str, Fraction]]:
             parts = found.setdefault(sku_of(row), {})
             part = str(row["part"]).strip()
             parts[part] = parts.get(part, Fraction(0)) + Fraction(digits(row["quantity"]))
+    return found
+
+
+def pieces_of(
+    sku: str, recipes: Mapping[str, Mapping[str, Fraction]], within: tuple[str, ...] = ()
+) -> dict[str, Fraction]:
+    """Pieces of everything that is no kit in one of this SKU; a kit that is in itself counts there by its own row."""
+    if sku not in recipes or sku in within:
+        return {sku: Fraction(1)}
+    found: dict[str, Fraction] = {}
+    for part, pieces in recipes[sku].items():
+        for each, quantity in pieces_of(part, recipes, (*within, sku)).items():
+            found[each] = found.get(each, Fraction(0)) + quantity * pieces
     return found

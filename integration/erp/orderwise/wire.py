@@ -326,7 +326,7 @@ def refusal(words: str, request: Mapping[str, Any], mapping_file: str) -> Reject
             return Rejected(
                 "ORDER_UNKNOWN_SKU", f"{sku} refused", f"OrderWise does not accept SKU {sku}", evidence=words
             )
-        if _names(words, str(row["taxRateId"]), "tax|vat"):
+        if _numbers(words, row["taxRateId"], "tax|vat"):
             key = f"{mapping_file}:[taxes] {row['taxRateId']}"
             message = f"OrderWise has no tax rate {row['taxRateId']}"
             return Rejected("ORDER_TAX_UNMAPPED", key, message, evidence=words)
@@ -335,7 +335,7 @@ def refusal(words: str, request: Mapping[str, Any], mapping_file: str) -> Reject
             key = f"{mapping_file}:[tenant] {row['description']}"
             message = f"OrderWise has no discount or surcharge named {row['description']}"
             return Rejected("ORDER_DISCOUNT_UNMAPPED", key, message, evidence=words)
-    if _names(words, str(header["deliveryMethodId"]), "delivery method"):
+    if _numbers(words, header["deliveryMethodId"], "delivery"):
         key = f"{mapping_file}:[carriers] {header['deliveryMethodId']}"
         message = f"OrderWise has no delivery method {header['deliveryMethodId']}"
         return Rejected("ORDER_SHIPPING_UNMAPPED", key, message, evidence=words)
@@ -350,3 +350,9 @@ def _names(words: str, code: str, subjects: str) -> bool:
     """Whether a message about one of the subjects names a code, whole."""
     whole = re.search(rf"(?<![\w-]){re.escape(code)}(?![\w-])", words)
     return whole is not None and re.search(subjects, words, re.IGNORECASE) is not None
+
+
+def _numbers(words: str, id: int, subject: str) -> bool:
+    """Whether a message gives this id as the subject's: right after it, for a bare 1 may be the number of a line."""
+    named = rf"(?:{subject})(?:[\s_-]*(?:rate|code|method|id))*\W{{1,3}}{id}(?![\w-])"
+    return re.search(named, words, re.IGNORECASE) is not None

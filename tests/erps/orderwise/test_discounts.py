@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from integration.domain.money import tax_rate
 from integration.domain.pricing import TENDER, price
 from integration.erp.orderwise.discounts import dissurs
-from integration.errors import Rejected, Unmapped
+from integration.errors import Unmapped
 from integration.ports import Draft
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
 
@@ -128,16 +128,6 @@ def test_where_the_odd_unit_would_lie_on_handling_the_voucher_lies_in_the_prices
     draft = bench.erp.compose(order, bench.mapping)
     assert [row["description"] for row in draft.request["order"]["dissurs"]] == ["Handling"]
     assert list(draft.carried) == ["discount 1 PERCENTAGE (goods)"]
-
-
-def test_a_refused_name_of_a_discount_is_told_as_such(bench: Bench) -> None:
-    from integration.erp.orderwise import wire
-
-    naming(bench)
-    draft = bench.draft(lines=[SHIRTS], vouchers=[VoucherUse("WELCOME10")])
-    refused = wire.refusal("Discount 'Promotion' was not found", draft.request["order"], "orderwise.toml")
-    assert isinstance(refused, Rejected)
-    assert refused.type == "ORDER_DISCOUNT_UNMAPPED"
 
 
 @given(orders())

@@ -1,0 +1,47 @@
+"""Kits in OrderWise are what can be built of what is in them, however deep, wherever it lies."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import pytest
+from erp_benches import Bench
+from erps.orderwise.bench import bench as made
+
+from integration.erp.orderwise.stock import pieces_of
+from integration.ports import Figure
+
+SHIRT, SOCKS = "LS106NVM", "KD202NVS"
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    found = made()
+    found.stage.orderwise.add_product("INNER", parts={SHIRT: 2})
+    found.stage.orderwise.add_product("OUTER", parts={"INNER": 3, SOCKS: 1})
+    yield found
+    found.stage.store.close()
+
+
+def test_a_kit_within_a_kit_is_built_of_the_pieces_of_both(bench: Bench) -> None:
+    bench.count(SHIRT, 13, bench.warehouse)
+    bench.count(SOCKS, 50, bench.warehouse)
+    figures = bench.erp.figures(["OUTER", "INNER", SHIRT], [bench.warehouse])
+    assert figures == {"OUTER": Figure(2, 2), "INNER": Figure(6, 6), SHIRT: Figure(13, 13)}
+
+
+def test_what_is_in_a_kit_may_lie_in_two_places(bench: Bench) -> None:
+    one, two, *_ = bench.places
+    bench.count(SHIRT, 3, one)
+    bench.count(SHIRT, 1, two)
+    assert bench.erp.figures(["INNER"], [one]) == {"INNER": Figure(1, 1)}
+    assert bench.erp.figures(["INNER"], [one, two]) == {"INNER": Figure(2, 2)}
+
+
+def test_its_definition_names_the_pieces_of_both(bench: Bench) -> None:
+    (outer,) = bench.erp.definitions(["OUTER"], parts=True)
+    assert outer.parts == {SHIRT: 6, SOCKS: 1}
+
+
+def test_a_kit_that_is_in_itself_has_an_end() -> None:
+    recipes = {"SNAKE": {"TAIL": Fraction(2)}, "TAIL": {"SNAKE": Fraction(1), SHIRT: Fraction(1)}}
+    assert pieces_of("SNAKE", recipes) == {"SNAKE": 2, SHIRT: 2}

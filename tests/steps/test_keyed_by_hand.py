@@ -49,11 +49,15 @@ def shown(stage: Stage, **terms: Any) -> str:
     return number
 
 
-def keyed(stage: Stage, type: str, reads: Callable[[str], Asked | None]) -> None:
-    """A person keys what the open case of a type says, and nothing else, and presses Replay."""
+def keyed(
+    stage: Stage, type: str, reads: Callable[[str], Asked | None], spelt: Callable[[str], str] | None = None
+) -> None:
+    """A person keys what the open case of a type says, and nothing else, and presses Replay. `spelt`: as they spell a reference."""
     (case,) = until(stage, lambda: [case for case in stage.open_cases() if case.type == type])
     asked = reads(case.message)
     assert asked, case.message
+    if spelt:
+        asked[1]["reference"] = spelt(asked[1]["reference"])
     answer = call(stage.orderwise.app, "POST", asked[0], json.dumps(asked[1]).encode())
     assert answer.status == 200, answer.body
     casework.replay(stage.world, [case.id], "clerk", "keyed by hand")
@@ -73,6 +77,20 @@ def test_a_return_keyed_from_its_case_is_received_and_its_refund_credited_from_t
     keyed(stage, "CREDIT_MISSING", credit_of)
     until(stage, lambda: stage.rows("refund")[0].state == "proven")
     assert stage.open_cases() == []
+
+
+def test_what_was_keyed_in_another_spelling_is_found_and_is_keyed_no_second_time(stage: Stage) -> None:
+    number = shown(stage)
+    (made,) = stage.centra.return_items(int(number), {SHIRT: 1})
+    keyed(stage, "RETURN_NOT_ANNOUNCED", return_of, lambda reference: f"{reference.upper()} ")
+    (there,) = stage.orderwise.books()["returns"]
+    assert there["reference"] == f"RETURN-{made} "
+    stage.orderwise.receive_return(there["id"], "restock")
+    until(stage, lambda: stage.rows("return")[0].state == "proven")
+    stage.centra.refund_return(made)
+    keyed(stage, "CREDIT_MISSING", credit_of, lambda reference: f"{reference.capitalize()} ")
+    until(stage, lambda: stage.rows("refund")[0].state == "proven")
+    assert (len(stage.orderwise.books()["credits"]), stage.open_cases()) == (1, [])
 
 
 def test_goodwill_is_credited_from_its_case(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from integration.domain.proof import Value
 from integration.erp.orderwise import wire
 from integration.erp.orderwise.client import Refusal, Row, named
 from integration.erp.orderwise.orders import Orders
-from integration.erp.orderwise.tenant import fingerprint, local, sku_of, stamp_of
+from integration.erp.orderwise.tenant import alike, fingerprint, local, sku_of, stamp_of
 from integration.errors import Rejected, Unknown
 from integration.ports import CREDIT_MEMO, Draft, EffectClass, Hint, Memo, Write
 from integration.translation import TITLES, RefundPart, market_of, parts_of
@@ -37,7 +37,8 @@ class Credit(Orders):
         return f"{PREFIX}{refund.key.number}"
 
     def refund_number(self, reference: str) -> str:
-        return reference.removeprefix(PREFIX) if reference.startswith(PREFIX) else ""
+        told = alike(reference)
+        return told.removeprefix(PREFIX) if told.startswith(PREFIX) else ""
 
     def compose_memo(self, refund: Refund, order: Order, order_ref: str, mapping: Mapped) -> Draft:
         parts = parts_of(refund, order, mapping)
@@ -125,16 +126,19 @@ class Credit(Orders):
 
     def memos(self, references: Collection[str]) -> Mapping[str, Sequence[Memo]]:
         found: dict[str, list[Memo]] = {reference: [] for reference in references}
+        asked = {alike(reference): reference for reference in references}
         for head, lines in _by_credit(self.named("credits", references, lane=LANE)):
-            if head["reference"] in found:
-                found[head["reference"]].append(_memo(head, lines))
+            reference = asked.get(alike(head["reference"]))
+            if reference is not None:
+                found[reference].append(_memo(reference, head, lines))
         return found
 
     def memos_since(self, since: datetime) -> Sequence[Hint]:
         hints = []
         for head, lines in _by_credit(self.changed("credits", since, lane=LANE)):
-            memo = _memo(head, lines)
-            ours = memo.reference if self.refund_number(memo.reference) else ""
+            refund = self.refund_number(str(head["reference"] or ""))
+            ours = f"{PREFIX}{refund}" if refund else ""
+            memo = _memo(ours, head, lines)
             number = self.number_of(str(head["order_reference"] or ""))
             if ours or number:
                 hints.append(Hint(ours, memo.stamp, number, memo.number or memo.ref))
@@ -179,13 +183,13 @@ def _our_components(parts: Iterable[RefundPart], currency: str) -> dict[str, Val
     return _components(rows, currency) | {"untaxed": untaxed, "tax": tax, "total": untaxed + tax}
 
 
-def _memo(head: Row, lines: Sequence[Row]) -> Memo:
+def _memo(reference: str, head: Row, lines: Sequence[Row]) -> Memo:
     currency = str(head["currency"])
     rows = [(sku_of(row), _word_of(row), digits(row["quantity"] or 0), Money.of(row["net"], currency)) for row in lines]
     totals = (("untaxed", "net"), ("tax", "tax"), ("total", "gross"))
     return Memo(
         ref=str(head["credit_id"]),
-        reference=str(head["reference"] or ""),
+        reference=reference,
         number=str(head["number"] or ""),
         life="posted" if head["posted"] else "draft",
         components=_components(rows, currency) | {name: Money.of(head[key], currency) for name, key in totals},

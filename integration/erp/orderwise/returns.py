@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from integration.domain.returns import QUARANTINE, RESTOCK, SCRAP, InspectedLine, Receipt, Return, in_words
 from integration.erp.orderwise.client import Row
-from integration.erp.orderwise.tenant import Tenant, fingerprint, sku_of, stamp_of, whole
+from integration.erp.orderwise.tenant import Tenant, alike, fingerprint, sku_of, stamp_of, whole
 from integration.errors import Rejected
 from integration.ports import EXPECTED_RETURN, RETURN_CANCELLATION, EffectClass, Hint, Write
 from mappings import Mapping as Mapped
@@ -28,7 +28,8 @@ class Returns(Tenant):
         return f"{PREFIX}{number}"
 
     def return_number(self, reference: str) -> str:
-        return reference.removeprefix(PREFIX) if reference.startswith(PREFIX) else ""
+        told = alike(reference)
+        return told.removeprefix(PREFIX) if told.startswith(PREFIX) else ""
 
     def open_return(self, document: Return, order_ref: str, mapping: Mapped) -> Write:
         reference = self.return_reference(document.key.number)
@@ -82,18 +83,20 @@ class Returns(Tenant):
 
     def receipts(self, references: Collection[str], mapping: Mapped) -> Mapping[str, Sequence[Receipt]]:
         found: dict[str, list[Receipt]] = {reference: [] for reference in references}
+        asked = {alike(reference): reference for reference in references}
         for head, lines in self._under(references):
-            if head["reference"] in found:
-                found[head["reference"]] += self._receipts(head, lines, mapping)
+            reference = asked.get(alike(head["reference"]))
+            if reference is not None:
+                found[reference] += self._receipts(reference, head, lines, mapping)
         return found
 
     def _under(self, references: Collection[str]) -> list[tuple[Row, list[Row]]]:
         return _by_return(self.named("returns", references, lane=LANE))
 
-    def _receipts(self, head: Row, lines: Sequence[Row], mapping: Mapped) -> Iterator[Receipt]:
+    def _receipts(self, reference: str, head: Row, lines: Sequence[Row], mapping: Mapped) -> Iterator[Receipt]:
         """What has arrived, and what has not, apart. When it arrived nothing tells that anybody has published."""
         told = {
-            "reference": str(head["reference"]),
+            "reference": reference,
             "ref": str(head["return_id"]),
             "number": str(head["number"] or ""),
             "received_at": None,
@@ -118,8 +121,8 @@ class Returns(Tenant):
     def received_since(self, since: datetime) -> Sequence[Hint]:
         hints = []
         for head, lines in _by_return(self.changed("returns", since, lane=LANE)):
-            reference = str(head["reference"] or "")
-            ours = reference if reference.startswith(PREFIX) else ""
+            announced = self.return_number(str(head["reference"] or ""))
+            ours = self.return_reference(announced) if announced else ""
             number = self.number_of(str(head["order_reference"] or ""))
             moved = any(whole(row["received"]) for row in lines) or head["status"] in self.profile.return_cancelled
             if (ours or number) and moved:

@@ -188,3 +188,10 @@ def whole(quantity: object) -> int:
 def sku_of(row: Row) -> str:
     """A code without the spaces that people leave around it."""
     return str(row["sku"] or "").strip()
+
+
+def alike(reference: object) -> str:
+    """What a reference is known by, however it was keyed: case and trailing spaces make no difference to SQL Server's usual
+    collation (unconfirmed for a tenant), so an export that is asked for one finds the other, too. Nothing for none.
+    """
+    return str(reference or "").rstrip(" ").casefold()

@@ -170,3 +170,28 @@ def test_what_no_supplier_has_sent_is_not_shown_when_the_order_is_completed_with
     stage.sweep(8, every=300)
     assert stage.orderwise.books()["orders"][0]["status"] == "Completed"
     assert shown(stage) == [{SHIRT: 2}]
+
+
+# --------------------------------------------------------------------------------------------------- parts of pieces
+
+
+def test_a_delivery_of_half_a_piece_is_a_case_and_goes_on_when_it_is_put_right(stage: Stage) -> None:
+    number = placed(stage)
+    stage.orderwise.ship(f"centra-{number}", {SHIRT: 2, SOCKS: 0.5})
+    stage.sweep(6, every=300)
+    (case,) = [case for case in stage.open_cases() if case.cause not in UNKNOWN_SKUS]
+    assert (case.type, bool(case.owner), shown(stage)) == ("SHIPMENT_INCOMPLETE", True, [])
+    assert "no whole pieces" in case.message
+    stage.orderwise.void(f"centra-{number}")
+    stage.orderwise.ship(f"centra-{number}")
+    stage.sweep(8, every=300)
+    assert (shown(stage), cases(stage)) == ([{SHIRT: 2, SOCKS: 3}], [])
+
+
+def test_half_a_piece_from_a_supplier_is_a_case(stage: Stage) -> None:
+    number = placed(stage)
+    stage.orderwise.order_direct(f"centra-{number}", SOCKS)
+    stage.orderwise.supplier_ships(f"centra-{number}")
+    stage.orderwise._ledger.base.execute("UPDATE order_line_item SET oli_qty_sent = 2.5 WHERE oli_direct = 1")
+    stage.sweep(6, every=300)
+    assert (cases(stage), shown(stage)) == (["SHIPMENT_INCOMPLETE"], [])

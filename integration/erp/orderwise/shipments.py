@@ -55,10 +55,9 @@ class Shipments(Tenant):
         return found
 
     def _delivery(self, ref: str, kinds: Mapping[str, list[Row]]) -> Dispatch | None:
-        lines = self._lines(kinds.get("line", ()))
-        if "delivery" not in kinds or lines is None:
+        if "delivery" not in kinds:
             return None
-        head = kinds["delivery"][0]
+        head, lines = kinds["delivery"][0], self._lines(kinds.get("line", ()))
         numbers = [str(row["tracking"] or "").strip() for row in (head, *kinds.get("parcel", ()))]
         life = "cancelled" if head["cancelled"] else "done" if head["sent_at"] else "open"
         return self._dispatch(
@@ -66,8 +65,7 @@ class Shipments(Tenant):
         )
 
     def _sent_directly(self, ref: str, rows: Sequence[Row]) -> Dispatch | None:
-        lines = self._lines(rows)
-        return None if lines is None else self._dispatch(ref, rows[0], "done", lines, [])
+        return self._dispatch(ref, rows[0], "done", self._lines(rows), [])
 
     def _dispatch(
         self, ref: str, head: Row, life: str, lines: tuple[ShippedLine, ...], parcels: Sequence[Parcel]
@@ -89,13 +87,15 @@ class Shipments(Tenant):
             stamp=stamp_of(facts),
         )
 
-    def _lines(self, rows: Iterable[Row]) -> tuple[ShippedLine, ...] | None:
-        """Pieces by order line, several rows of one line as one; `None` where they are no whole pieces."""
+    def _lines(self, rows: Iterable[Row]) -> tuple[ShippedLine, ...]:
+        """Pieces by order line, several rows of one line as one; none at all where any are no whole pieces: a part of what
+        left must not be shown as all of it, and a dispatch without lines is a case.
+        """
         pieces: Counter[tuple[str, str]] = Counter()
         for row in rows:
             quantity = digits(row["quantity"] or 0)
             if quantity != quantity.to_integral_value():
-                return None
+                return ()
             pieces[line_of(row["item"])[0], sku_of(row)] += int(quantity)
         return tuple(ShippedLine(line, sku, n) for (line, sku), n in pieces.items() if n)
 

@@ -12,6 +12,7 @@ from erp_benches import SHIRT, SOCKS
 from stage import Stage
 
 from integration import casework
+from integration.erp.orderwise.client import sql_of
 from integration.sandbox.call import call
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
 from integration.store import exceptions
@@ -98,6 +99,25 @@ def test_goodwill_is_credited_from_its_case(stage: Stage) -> None:
     stage.centra.refund(int(number), Decimal("7.77"), "goodwill")
     keyed(stage, "CREDIT_MISSING", credit_of)
     until(stage, lambda: stage.rows("refund")[0].state == "proven")
+    assert stage.open_cases() == []
+
+
+def test_a_credit_without_a_currency_is_a_case_of_its_own_and_ends_when_it_can_be_read(stage: Stage) -> None:
+    number = shown(stage)
+    sql, id = sql_of("credits"), stage.world.erp("orderwise").profile.exports["credits"]
+    stage.orderwise.paste_export(
+        id, sql.replace("c.ch_currency AS", "CASE c.ch_gross WHEN 5 THEN NULL ELSE c.ch_currency END AS")
+    )
+    stage.centra.refund(int(number), Decimal("5.00"), "goodwill")
+    keyed(stage, "CREDIT_MISSING", credit_of)
+    (case,) = until(stage, lambda: [case for case in stage.open_cases() if case.type == "CREDIT_MISMATCH"])
+    assert "currency: we have GBP" in case.message
+    stage.centra.refund(int(number), Decimal("7.77"), "goodwill")
+    keyed(stage, "CREDIT_MISSING", credit_of)
+    until(stage, lambda: [row.state for row in stage.rows("refund")] == ["dead", "proven"])
+    stage.orderwise.paste_export(id, sql)
+    casework.replay(stage.world, [case.id], "clerk", "OrderWise tells its currency now")
+    until(stage, lambda: {row.state for row in stage.rows("refund")} == {"proven"})
     assert stage.open_cases() == []
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from integration.domain.credit import Refund
-from integration.domain.money import Money, digits, total
+from integration.domain.money import Money, MoneyError, digits, total
 from integration.domain.order import Order
 from integration.domain.proof import Value
 from integration.erp.orderwise import wire
@@ -138,10 +138,9 @@ class Credit(Orders):
         for head, lines in _by_credit(self.changed("credits", since, lane=LANE)):
             refund = self.refund_number(str(head["reference"] or ""))
             ours = f"{PREFIX}{refund}" if refund else ""
-            memo = _memo(ours, head, lines)
             number = self.number_of(str(head["order_reference"] or ""))
             if ours or number:
-                hints.append(Hint(ours, memo.stamp, number, memo.number or memo.ref))
+                hints.append(Hint(ours, stamp_of([head, *lines]), number, str(head["number"] or head["credit_id"])))
         return hints
 
 
@@ -184,17 +183,32 @@ def _our_components(parts: Iterable[RefundPart], currency: str) -> dict[str, Val
 
 
 def _memo(reference: str, head: Row, lines: Sequence[Row]) -> Memo:
-    currency = str(head["currency"])
-    rows = [(sku_of(row), _word_of(row), digits(row["quantity"] or 0), Money.of(row["net"], currency)) for row in lines]
-    totals = (("untaxed", "net"), ("tax", "tax"), ("total", "gross"))
     return Memo(
         ref=str(head["credit_id"]),
         reference=reference,
         number=str(head["number"] or ""),
         life="posted" if head["posted"] else "draft",
-        components=_components(rows, currency) | {name: Money.of(head[key], currency) for name, key in totals},
+        components=_their_components(head, lines),
         stamp=stamp_of([head, *lines]),
     )
+
+
+def _their_components(head: Row, lines: Sequence[Row]) -> dict[str, Value]:
+    """What a credit note shows. A total that it does not tell is left out, and all but its currency where an amount or the
+    currency itself is none: no refund is equal to that. A line without goods and without an amount is a text.
+    """
+    currency = str(head["currency"] or "")
+    totals = {"untaxed": head["net"], "tax": head["tax"], "total": head["gross"]}
+    try:
+        rows = [
+            (sku_of(row), _word_of(row), digits(row["quantity"] or 0), Money.of(row["net"] or 0, currency))
+            for row in lines
+            if sku_of(row) or row["net"]
+        ]
+        told = {name: Money.of(amount, currency) for name, amount in totals.items() if amount is not None}
+        return _components(rows, currency) | told
+    except MoneyError:
+        return {"currency": currency}
 
 
 def _word_of(row: Row) -> str:

@@ -229,6 +229,23 @@ def test_a_poll_that_is_late_looks_back_to_the_one_before_it(stage: Stage, late_
     assert (level_of(stage), cases(stage)) == (17, [])
 
 
+def test_a_sku_without_a_figure_keeps_its_level_and_is_a_case_and_every_other_one_goes_on(stage: Stage) -> None:
+    shown(stage)
+    before = level_of(stage)
+    edited(stage, f"UPDATE variant_stock_location SET vsl_free_stock_quantity = NULL WHERE vsl_vad_id = (SELECT vad_id FROM variant_detail WHERE vad_variant_code = '{SHIRT}') AND vsl_sl_id = {LEEDS}")  # fmt: skip
+    stage.orderwise.adjust(SOCKS, 17, LEEDS)
+    with stage.store.write() as tx:
+        stock_rules.hint(tx, "orderwise", [SHIRT, SOCKS])
+    stage.sweep(3)
+    assert (level_of(stage), level_of(stage, SOCKS), cases(stage)) == (before, 17, [])
+    night(stage)
+    assert (level_of(stage), cases(stage)) == (before, [("STOCK_SKU_ORPHAN", SHIRT)])
+    stage.orderwise.adjust(SHIRT, 9, LEEDS)
+    stage.clock.sleep(86_400)
+    night(stage)
+    assert (level_of(stage), cases(stage)) == (9, [])
+
+
 def sold_at_the_counter(stage: Stage) -> list[str]:
     """All but three pieces each of so many SKUs that it is a mass change."""
     many = [sku for sku in sorted(ERP_SKUS) if sku.startswith("LS")][:40]

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from integration.domain.money import digits
 from integration.erp.orderwise.client import Row
-from integration.erp.orderwise.tenant import Tenant, sku_of, whole
+from integration.erp.orderwise.tenant import Tenant, sku_of
 from integration.errors import Rejected
 from integration.ports import Figure
 
@@ -32,32 +32,35 @@ class Stock(Tenant):
         recipes, levels = kits(rows), self._levels(rows, warehouses)
         found: dict[str, Figure] = {}
         for sku in skus:
-            if sku in recipes:
-                built = [(levels.get(part, NOTHING), pieces) for part, pieces in pieces_of(sku, recipes).items()]
-                found[sku] = Figure(
-                    *(min(int(Fraction(level[i]) // pieces) for level, pieces in built) for i in (0, 1))
-                )
-            elif sku in levels:
-                found[sku] = Figure(whole(levels[sku][0]), whole(levels[sku][1]))
+            if sku in recipes or sku in levels:
+                parts = pieces_of(sku, recipes)
+                told = [(levels.get(part, NOTHING), pieces) for part, pieces in parts.items()]
+                built = [(level, pieces) for level, pieces in told if level is not None]
+                if len(built) == len(parts):
+                    found[sku] = Figure(
+                        *(min(int(Fraction(level[i]) // pieces) for level, pieces in built) for i in (0, 1))
+                    )
         return found
 
-    def _levels(self, rows: Iterable[Row], warehouses: Collection[int]) -> dict[str, Level]:
-        """Sums over the asked locations; a SKU that was never put into one of them has nothing there."""
-        found: dict[str, Level] = {}
-        for row in rows:
-            if row["kind"] == "level":
-                on_hand, available = found.get(sku_of(row), NOTHING)
-                if row["location"] in warehouses:
-                    on_hand += self._figure(row, "in_stock")
-                    available += self._figure(row, self.profile.available)
-                found[sku_of(row)] = (on_hand, available)
+    def _levels(self, rows: Iterable[Row], warehouses: Collection[int]) -> dict[str, Level | None]:
+        """Sums over the asked locations; a SKU that was never put into one of them has nothing there. `None` where a location
+        tells no figure of it. Raises `Rejected` (SCHEMA_CHANGE) where none of several SKUs has one: then the column is wrong.
+        """
+        columns = ("in_stock", self.profile.available)
+        levels = [row for row in rows if row["kind"] == "level"]
+        asked = [row for row in levels if row["location"] in warehouses]
+        several = len({sku_of(row) for row in asked})
+        for column in columns:
+            if several > 1 and all(row[column] is None for row in asked):
+                message = f"OrderWise tells no {column} of any of {several} SKUs: is its expression in STOCK right?"
+                raise Rejected("SCHEMA_CHANGE", f"{self.name}:export stock {column}", message)
+        found: dict[str, Level | None] = {sku_of(row): NOTHING for row in levels}
+        for row in asked:
+            so_far, told = found[sku_of(row)], [row[column] for column in columns]
+            if so_far is not None:
+                known = None not in told
+                found[sku_of(row)] = (so_far[0] + digits(told[0]), so_far[1] + digits(told[1])) if known else None
         return found
-
-    def _figure(self, row: Row, column: str) -> Decimal:
-        if row[column] is None:
-            message = f"OrderWise tells no {column} of {sku_of(row)} in location {row['location']}"
-            raise Rejected("SCHEMA_CHANGE", f"{self.name}:export stock {column}", message)
-        return digits(row[column])
 
     def moved_since(self, since: datetime) -> Collection[str]:
         """Both kinds of rows name what moved: a SKU itself, or a kit with a component that did."""

@@ -8,6 +8,7 @@ from erp_benches import Bench
 from erps.orderwise.bench import bench as made
 
 from integration.erp.orderwise.stock import pieces_of
+from integration.errors import Rejected
 from integration.ports import Figure
 
 SHIRT, SOCKS = "LS106NVM", "KD202NVS"
@@ -45,3 +46,37 @@ def test_its_definition_names_the_pieces_of_both(bench: Bench) -> None:
 def test_a_kit_that_is_in_itself_has_an_end() -> None:
     recipes = {"SNAKE": {"TAIL": Fraction(2)}, "TAIL": {"SNAKE": Fraction(1), SHIRT: Fraction(1)}}
     assert pieces_of("SNAKE", recipes) == {"SNAKE": 2, SHIRT: 2}
+
+
+def untold(bench: Bench, *skus: str, column: str = "vsl_free_stock_quantity") -> None:
+    """The tenant's own expression comes to nothing for these SKUs."""
+    for sku in skus:
+        bench.stage.orderwise._ledger.base.execute(
+            f"UPDATE variant_stock_location SET {column} = NULL WHERE vsl_sl_id = {bench.warehouse} AND vsl_vad_id = ("
+            f"SELECT vad_id FROM variant_detail WHERE vad_variant_code = '{sku}')"
+        )
+
+
+@pytest.mark.parametrize("column", ["vsl_free_stock_quantity", "vsl_overall_stock_quantity"])
+def test_a_sku_without_a_figure_is_left_out_and_so_is_every_kit_that_needs_it(bench: Bench, column: str) -> None:
+    bench.count(SHIRT, 13, bench.warehouse)
+    bench.count(SOCKS, 50, bench.warehouse)
+    untold(bench, SHIRT, column=column)
+    figures = bench.erp.figures(["OUTER", "INNER", SHIRT, SOCKS], bench.places)
+    assert figures == {SOCKS: Figure(50, 50)}
+    assert bench.erp.figures([SHIRT], [bench.warehouse]) == {}
+
+
+def test_where_a_figure_is_missing_in_another_place_nothing_is_left_out(bench: Bench) -> None:
+    one, two, *_ = bench.places
+    bench.count(SHIRT, 3, two)
+    untold(bench, SHIRT)
+    assert one == bench.warehouse
+    assert bench.erp.figures([SHIRT], [two]) == {SHIRT: Figure(3, 3)}
+
+
+def test_a_column_that_has_no_figure_of_any_sku_is_a_wrong_column(bench: Bench) -> None:
+    untold(bench, SHIRT, SOCKS)
+    with pytest.raises(Rejected) as raised:
+        bench.erp.figures([SHIRT, SOCKS], [bench.warehouse])
+    assert (raised.value.type, raised.value.cause) == ("SCHEMA_CHANGE", "orderwise:export stock free")

@@ -4,6 +4,8 @@
 -- and what is asked for by its moment comes with ids of nothing.
 -- The names on the left of AS are OrderWise's, those on the right are Lockstep's: never change the latter.
 -- The last row says which definition answered: without it Lockstep takes no answer, an empty one either.
+-- The CASTs are SQL Server's need: a column takes the type of its first rows, two bare NULLs are an int, and text after an
+-- int fails.
 -- Unconfirmed: dh_number, dh_dm_id, dh_cancelled, and the two marked tables, whose names nobody has published; that a
 -- delivery which was undone stays and is marked; that what a supplier has sent is booked in oli_qty_sent.
 
@@ -19,9 +21,10 @@ WITH wanted (order_id, reference, number) AS (
     OR h.oh_id IN (SELECT ohd_oh_id FROM order_header_detail WHERE ohd_last_amended_datetime >= @since)
     OR h.oh_id IN (SELECT dh_oh_id FROM delivery_header WHERE dh_datetime >= @since)))
 SELECT 'delivery' AS kind, w.order_id AS order_id, w.reference AS reference, h.dh_id AS delivery_id,
-  h.dh_number AS number, h.dh_datetime AS sent_at, COALESCE(h.dh_cancelled, 0) AS cancelled, m.dm_id AS method,
+  CAST(h.dh_number AS NVARCHAR(100)) AS number, h.dh_datetime AS sent_at, COALESCE(h.dh_cancelled, 0) AS cancelled,
+  m.dm_id AS method,
   h.dh_consignment_number AS tracking, c.cod_tracking_url_prefix AS url_prefix, c.cod_tracking_url_suffix AS url_suffix,
-  NULL AS item, NULL AS sku, NULL AS quantity
+  CAST(NULL AS INT) AS item, CAST(NULL AS NVARCHAR(100)) AS sku, CAST(NULL AS DECIMAL(18, 4)) AS quantity
 FROM wanted w
 JOIN delivery_header h ON h.dh_oh_id = w.order_id
 LEFT JOIN delivery_method m ON m.dm_id = h.dh_dm_id
@@ -50,4 +53,4 @@ JOIN variant_detail v ON v.vad_id = i.oli_vad_id
 WHERE i.oli_direct = 1 AND i.oli_qty_sent > 0 AND NOT EXISTS ( -- an order is complete, too, when what is left is cancelled
   SELECT 1 FROM order_line_item o WHERE o.oli_oh_id = w.order_id AND o.oli_direct = 1 AND o.oli_qty_tbsent > 0)
 UNION ALL
-SELECT 'export', NULL, 'DESPATCH 2', NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'export', NULL, 'DESPATCH 3', NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL

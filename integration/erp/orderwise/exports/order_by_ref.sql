@@ -3,6 +3,8 @@
 -- Parameters: ref1 to ref50.
 -- The names on the left of AS are OrderWise's, those on the right are Lockstep's: never change the latter.
 -- The last row says which definition answered: without it Lockstep takes no answer, an empty one either.
+-- The CASTs are SQL Server's need: a column takes the type of its first rows, two bare NULLs are an int, and text after an
+-- int fails.
 -- Unconfirmed: the columns of delivery, amounts, discounts and payments; that amounts of lines are per unit.
 
 SELECT 'order' AS kind,
@@ -10,8 +12,10 @@ SELECT 'order' AS kind,
   h.oh_session_id AS session, s.os_description AS status, COALESCE(h.oh_order_complete, 0) AS complete,
   COALESCE(h.oh_on_hold, 0) AS on_hold, h.oh_currency AS currency, h.oh_dm_id AS method,
   d.ohd_last_amended_datetime AS changed_at,
-  h.oh_net AS net, h.oh_tax AS tax, h.oh_gross AS gross, NULL AS tax_code, NULL AS item, NULL AS sku, NULL AS quantity,
-  NULL AS location, NULL AS description, NULL AS is_discount, NULL AS is_gross
+  h.oh_net AS net, h.oh_tax AS tax, h.oh_gross AS gross, NULL AS tax_code,
+  CAST(NULL AS INT) AS item, CAST(NULL AS NVARCHAR(100)) AS sku, CAST(NULL AS DECIMAL(18, 4)) AS quantity,
+  CAST(NULL AS INT) AS location, CAST(NULL AS NVARCHAR(100)) AS description,
+  CAST(NULL AS BIT) AS is_discount, CAST(NULL AS BIT) AS is_gross
 FROM order_header h
 LEFT JOIN order_header_detail d ON d.ohd_oh_id = h.oh_id
 LEFT JOIN order_status s ON s.os_id = h.oh_os_id
@@ -68,5 +72,5 @@ WHERE h.oh_sot_id <> 4 AND h.oh_ecommerce_number IN (
     @ref31, @ref32, @ref33, @ref34, @ref35, @ref36, @ref37, @ref38, @ref39, @ref40,
     @ref41, @ref42, @ref43, @ref44, @ref45, @ref46, @ref47, @ref48, @ref49, @ref50)
 UNION ALL
-SELECT 'export', NULL, 'ORDER_BY_REF 1', NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL,
+SELECT 'export', NULL, 'ORDER_BY_REF 2', NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL

@@ -145,15 +145,17 @@ def tax_rate(percent: object) -> Fraction:
 def unit_prices(net: Money, quantity: int, decimals: int) -> tuple[tuple[int, Decimal], ...]:
     """`(quantity, price per unit)` parts whose products, each rounded half up, are exactly `net`.
 
-    One part when a price of at most `decimals` digits exists; else two parts at neighbouring prices, which always do
-    (a cent over three pieces is one piece at 0.01 and two at nothing). A price is not an amount, so it is a Decimal.
+    One part when a price of at most `decimals` digits exists, the nearest one, so that what the lines of an order are off by
+    before they are rounded is little and goes both ways; else two parts at neighbouring prices, which always do (a cent over
+    three pieces is one piece at 0.01 and two at nothing). A price is not an amount, so it is a Decimal.
     """
     if quantity <= 0:
         raise MoneyError(f"a line of {quantity} units has no unit price")
     places = exponent(net.currency)
     step = Decimal(1).scaleb(-max(decimals, places))
-    near = (net.decimal / quantity).quantize(step, rounding=ROUND_FLOOR)
-    for price in (near, near + step):
+    exact = net.decimal / quantity
+    below = exact.quantize(step, rounding=ROUND_FLOOR)
+    for price in sorted((below, below + step), key=lambda price: abs(price - exact)):
         if Money.of(price * quantity, net.currency) == net:
             return ((quantity, price),)
     low, extra = divmod(net.minor, quantity)

@@ -5,7 +5,7 @@ has a tax code, so one is sent for each tax rate. Unconfirmed: the names of its 
 here. Where it does not, the discount that it then makes of its own shows in the proof.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -73,7 +73,7 @@ def dissurs(found: PricedOrder, named: Mapping[int, str]) -> list[Dissur] | None
         if price is None:
             return None
         rows.append(Dissur(name, percent, price))
-    return rows if _add_up(found, rows) else None
+    return rows if adds_up(found, rows, [_exact(part) for part in found.lines]) else None
 
 
 def tax_by_rate(part: Part) -> Money:
@@ -92,14 +92,22 @@ def _price(net: Money, tax: Money, rate: Fraction) -> Decimal | None:
     return None
 
 
-def _add_up(found: PricedOrder, rows: list[Dissur]) -> bool:
-    """Whether the order's totals come out where nothing is rounded before the end, too."""
+def adds_up(found: PricedOrder, rows: Sequence[Dissur], lines: Sequence[tuple[Fraction, Fraction]]) -> bool:
+    """Whether the order's totals come out where nothing is rounded before the end, too; `lines` are net and gross of each, as
+    its prices have them.
+    """
     unit = Fraction(1, 10 ** exponent(found.order.currency))
-    parts = [(Fraction(part.net.decimal), Fraction(part.tax.decimal)) for part in found.parts]
+    parts = [*lines]
+    if found.shipping is not None:
+        parts.append(_exact(found.shipping))
     if found.handling is not None:  # OrderWise taxes it by its rate
         net = Fraction(found.handling.net.decimal)
-        parts[-1] = (net, net * tax_rate(found.handling.tax_percent))
-    parts += [(-Fraction(row.price), -Fraction(row.price) * tax_rate(row.tax_percent)) for row in rows]
-    net, tax = (sum(side, Fraction(0)) for side in zip(*parts, strict=True))
-    off_net, off_gross = net - Fraction(found.untaxed.decimal), net + tax - Fraction(found.total.decimal)
-    return bool(abs(off_net) < unit / 2 and abs(off_gross) < unit / 2)
+        parts.append((net, net * (1 + tax_rate(found.handling.tax_percent))))
+    parts += [(-Fraction(row.price), -Fraction(row.price) * (1 + tax_rate(row.tax_percent))) for row in rows]
+    off_net = sum((net for net, _ in parts), -Fraction(found.untaxed.decimal))
+    off_gross = sum((gross for _, gross in parts), -Fraction(found.total.decimal))
+    return abs(off_net) < unit / 2 and abs(off_gross) < unit / 2
+
+
+def _exact(part: Part) -> tuple[Fraction, Fraction]:
+    return Fraction(part.net.decimal), Fraction((part.net + part.tax).decimal)

@@ -2,9 +2,9 @@
 
 Seen at two integrators: `customer`, `orderHeader`, `customerDeliveryAddress`, `orderLines` and their commonest fields. Every
 other name is the XML import's in camelCase and unconfirmed; all of them stand in this file alone. Amounts of a line are per
-unit, with four decimals. The header's totals are the sums of the very parts that are sent: where they differ, OrderWise was
-seen to book a discount of its own. Tax codes are always sent, the delivery's too, so that no fall-back of the session is used;
-OrderWise is never asked to price a line.
+unit, with four decimals. The header's totals are the sums of the very parts that are sent, however OrderWise rounds: where
+they differ, it was seen to book a discount of its own. Tax codes are always sent, the delivery's too, so that no fall-back of
+the session is used; OrderWise is never asked to price a line.
 
 A line's `itemNumber` is the storefront's line id, because that is how a delivery names its lines again. Unconfirmed that
 OrderWise keeps it; where it does not, every order's proof says so.
@@ -13,6 +13,7 @@ OrderWise keeps it; where it does not, every order's proof says so.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from integration.domain.money import Money, MoneyError, digits, exponent, unit_prices
@@ -20,7 +21,7 @@ from integration.domain.order import Address, Order
 from integration.domain.pricing import Part, PricedOrder
 from integration.domain.proof import Value
 from integration.erp.orderwise.client import Row
-from integration.erp.orderwise.discounts import Dissur, tax_by_rate
+from integration.erp.orderwise.discounts import Dissur, adds_up, tax_by_rate
 from integration.erp.orderwise.profile import Profile
 from integration.erp.orderwise.tenant import local, sku_of
 from integration.errors import Rejected
@@ -33,13 +34,19 @@ ORDER, CREDIT = 1, 4
 MORE_ROWS = 100_000_000
 """A line that needs several rows has further ones under its id plus this, times the row."""
 
+UnitRow = tuple[int, Decimal, Decimal]
+"""Pieces, and what one of them costs net and gross."""
+
 
 def order_request(
     reference: str, found: PricedOrder, market: Market, mapping: Mapped, profile: Profile, discounts: Sequence[Dissur]
 ) -> Row:
     """The body of the call; `discounts` are those beside the order's parts. Money is Decimal: it becomes numbers when it is sent. Raises `Unmapped`, `Rejected`."""
     order = found.order
-    lines = [row for part in found.lines for row in _lines(part, order, market, mapping)]
+    rows = line_rows(found, discounts, min(4, int(str(mapping.options["unit_price_decimals"]))))
+    lines = [
+        row for part, own in zip(found.lines, rows, strict=True) for row in _lines(part, own, order, market, mapping)
+    ]
     charge = charge_tax(order.ship_to.country, mapping)
     nothing = Money.zero(order.currency)
     net, tax = (found.shipping.net, found.shipping.tax) if found.shipping else (nothing, nothing)
@@ -96,9 +103,8 @@ def not_representable(what: str, why: str) -> Rejected:
     return Rejected("ORDER_NOT_REPRESENTABLE", f"orderwise:{what}", f"OrderWise cannot hold it exactly: {why}")
 
 
-def _lines(part: Part, order: Order, market: Market, mapping: Mapped) -> Iterator[Row]:
-    decimals = min(4, int(str(mapping.options["unit_price_decimals"])))
-    for place, (quantity, net, gross) in enumerate(unit_rows(part.net, part.net + part.tax, part.quantity, decimals)):
+def _lines(part: Part, rows: Sequence[UnitRow], order: Order, market: Market, mapping: Mapped) -> Iterator[Row]:
+    for place, (quantity, net, gross) in enumerate(rows):
         yield {
             "itemNumber": item_number(part.id, place),
             "variantCode": part.sku,
@@ -110,9 +116,32 @@ def _lines(part: Part, order: Order, market: Market, mapping: Mapped) -> Iterato
         }
 
 
-def unit_rows(net: Money, gross: Money, quantity: int, decimals: int) -> list[tuple[int, Decimal, Decimal]]:
-    """(pieces, net price, gross price) rows that give both amounts exactly: one where prices of so many decimals do, else
-    a few at whole minor units.
+def line_rows(found: PricedOrder, discounts: Sequence[Dissur], decimals: int) -> list[list[UnitRow]]:
+    """The rows of each line of an order. Each line rounds to its amounts; where the order would not come to its totals if
+    OrderWise rounded at the end only, the lines that are furthest off are sent at whole minor units until it does.
+    """
+    amounts = [(part.net, part.net + part.tax) for part in found.lines]
+    rows = [unit_rows(*both, part.quantity, decimals) for both, part in zip(amounts, found.lines, strict=True)]
+
+    def off(place: int) -> Fraction:
+        return max(abs(Fraction(a.decimal) - b) for a, b in zip(amounts[place], _sums(rows[place]), strict=True))
+
+    for place in sorted(range(len(rows)), key=off, reverse=True):
+        if adds_up(found, discounts, [_sums(each) for each in rows]):
+            break
+        rows[place] = unit_rows(*amounts[place], found.lines[place].quantity, exponent(found.order.currency))
+    return rows
+
+
+def _sums(rows: Sequence[UnitRow]) -> tuple[Fraction, Fraction]:
+    """Net and gross of a line's rows, not rounded."""
+    net = sum((pieces * Fraction(price) for pieces, price, _ in rows), Fraction(0))
+    return net, sum((pieces * Fraction(price) for pieces, _, price in rows), Fraction(0))
+
+
+def unit_rows(net: Money, gross: Money, quantity: int, decimals: int) -> list[UnitRow]:
+    """Rows that give both amounts exactly once each is rounded: one where prices of so many decimals do, else a few at whole
+    minor units.
     """
     try:
         nets, grosses = (unit_prices(amount, quantity, decimals) for amount in (net, gross))
@@ -120,7 +149,7 @@ def unit_rows(net: Money, gross: Money, quantity: int, decimals: int) -> list[tu
             nets, grosses = (unit_prices(amount, quantity, exponent(net.currency)) for amount in (net, gross))
     except MoneyError as error:
         raise not_representable("unit price", str(error)) from error
-    rows: list[tuple[int, Decimal, Decimal]] = []
+    rows: list[UnitRow] = []
     left = [list(nets), list(grosses)]
     while left[0] and left[1]:
         pieces = min(left[0][0][0], left[1][0][0])

@@ -266,6 +266,11 @@ class OrderWise:
         with self._changing():
             self._floor.amend(which, sku, quantity, net, gross)
 
+    def copy_line(self, which: Which, sku: str, variant: bool = True) -> None:
+        """A person copies a line of an order; see `Floor.copy_line`."""
+        with self._changing():
+            self._floor.copy_line(which, sku, variant)
+
     def hold(self, which: Which, held: bool = True) -> None:
         """An order goes on hold, or comes off it."""
         with self._changing():

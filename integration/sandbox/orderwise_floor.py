@@ -151,6 +151,20 @@ class Floor:
         self._amended(order["oh_id"])
         self._freed([line])
 
+    def copy_line(self, which: Which, sku: str, variant: bool = True) -> None:
+        """A person copies a line: a row of the same item number, at no price and with no tax code, of its variant or of none."""
+        order = self._open(which)
+        line = next((line for line in self.lines(order["oh_id"]) if line["sku"] == sku), None)
+        if line is None:
+            raise ValueError(f"{which!r} has no line of {sku}")
+        row = {name: value for name, value in line.items() if name.startswith("oli_") and name != "oli_id"}
+        row |= dict.fromkeys(("oli_item_net", "oli_item_gross", "oli_item_tax"), 0) | {"oli_tax_code": None}
+        id = self._ledger.insert("order_line_item", **(row if variant else row | {"oli_vad_id": None}))
+        if variant:
+            self._stock.copy_bill(line["oli_vad_id"], id)
+        self._amended(order["oh_id"])
+        self._freed([line])
+
     def hold(self, which: Which, held: bool = True) -> None:
         """On hold, or not any more."""
         order = self._open(which)

@@ -246,7 +246,7 @@ def our_components(session: int, request: Mapping[str, Any], currency: str) -> d
     found = _head(session, currency, header["deliveryMethodId"])
     for row in request["orderLines"]:
         about = (row["itemNumber"], row["variantCode"], row["quantity"], row["taxRateId"], row["stockLocationId"])
-        found |= _line(*about, row["itemNet"], row["itemGross"], currency)
+        found |= _line(found, *about, row["itemNet"], row["itemGross"], currency)
     found |= _delivery(header["deliveryNet"], header["deliveryTax"], header["deliveryTaxCodeId"], currency)
     for row in sorted(request["dissurs"], key=lambda row: (row["description"], str(row["taxRateId"]))):
         found |= _dissur(
@@ -266,7 +266,7 @@ def their_components(rows: Sequence[Row]) -> dict[str, Value]:
         kind = row["kind"]
         if kind == "line":
             about = (row["item"], sku_of(row), row["quantity"], row["tax_code"], row["location"])
-            found |= _line(*about, row["net"], row["gross"], currency)
+            found |= _line(found, *about, row["net"], row["gross"], currency)
         elif kind == "delivery":
             found |= _delivery(row["net"] or 0, row["tax"] or 0, row["tax_code"], currency)
         elif kind == "dissur":
@@ -282,10 +282,21 @@ def _head(session: int, currency: str, method: object) -> dict[str, Value]:
 
 
 def _line(
-    item: object, sku: str, quantity: object, tax: object, location: object, net: object, gross: object, currency: str
+    found: Mapping[str, Value],
+    item: object,
+    sku: str,
+    quantity: object,
+    tax: object,
+    location: object,
+    net: object,
+    gross: object,
+    currency: str,
 ) -> dict[str, Value]:
+    """A row by its item number; one that comes twice is two: a copied line or a piece of a kit is picked, whatever it costs."""
     line, place = line_of(item)
     name = f"line {line}/{place + 1}" if place else f"line {line}"
+    while f"{name} sku" in found:
+        name += " again"
     pieces = digits(quantity)
     amount, with_tax = (Money.of(digits(each) * pieces, currency) for each in (net, gross))
     return {

@@ -42,7 +42,7 @@ SELECT 'line', h.oh_id, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL,
   i.oli_qty_required, i.oli_sl_id, NULL, NULL, NULL
 FROM order_header h
 JOIN order_line_item i ON i.oli_oh_id = h.oh_id
-JOIN variant_detail v ON v.vad_id = i.oli_vad_id
+LEFT JOIN variant_detail v ON v.vad_id = i.oli_vad_id
 WHERE h.oh_sot_id <> 4 AND h.oh_ecommerce_number IN (
     @ref1, @ref2, @ref3, @ref4, @ref5, @ref6, @ref7, @ref8, @ref9, @ref10,
     @ref11, @ref12, @ref13, @ref14, @ref15, @ref16, @ref17, @ref18, @ref19, @ref20,
@@ -72,5 +72,5 @@ WHERE h.oh_sot_id <> 4 AND h.oh_ecommerce_number IN (
     @ref31, @ref32, @ref33, @ref34, @ref35, @ref36, @ref37, @ref38, @ref39, @ref40,
     @ref41, @ref42, @ref43, @ref44, @ref45, @ref46, @ref47, @ref48, @ref49, @ref50)
 UNION ALL
-SELECT 'export', NULL, 'ORDER_BY_REF 2', NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL,
+SELECT 'export', NULL, 'ORDER_BY_REF 3', NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL

@@ -157,7 +157,8 @@ def _past(job: Job, world: World) -> release.Past:
 def look_up_items(page: Sequence[Job], found: Mapping[str, Fetched], world: World) -> None:
     """Ask each ERP once for all SKUs of a page that it was not asked for lately, so that posting need not.
 
-    An ERP that is away must not keep orders from being taken: posting asks again and says what became of it.
+    An ERP that is away, or refuses this read, must not keep orders from being taken: they may be another's, and posting
+    asks again and says of each order what became of it.
     """
     wanted: dict[str, set[str]] = {}
     for job in page:
@@ -169,7 +170,7 @@ def look_up_items(page: Sequence[Job], found: Mapping[str, Fetched], world: Worl
         erp = world.erp(connection)
         if world.gates[connection].is_slow():
             continue  # the page holds other connections' orders, too: they must not wait for this one
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(Unavailable, Rejected):
             items.known(world.store, erp, skus)
 
 

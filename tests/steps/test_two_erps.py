@@ -6,6 +6,7 @@ import pytest
 from erp_benches import SHIRT, SOCKS
 from stage import Stage, example
 
+from integration import casework
 from integration.sandbox.catalogue import UNKNOWN_SKUS
 from integration.sandbox.centra_orders import BasketLine
 from integration.sandbox.orderwise_catalogue import LEEDS, LEEDS_RETURNS
@@ -79,6 +80,26 @@ def test_a_status_without_a_meaning_is_one_case_and_the_mapping_cures_it(stage):
         reference.apply_mapping(tx, "orderwise", text, actor="test")
     settle(stage, number)
     assert cases(stage) == []
+
+
+def test_items_that_one_erp_cannot_tell_are_its_own_orders_case_and_keep_no_order_of_the_other(stage):
+    id = stage.world.erp("orderwise").profile.exports["products"]
+    stage.orderwise.rename_column(id, "ean", "barcode")
+    here, there = stage.order(market_id=8, lines=LINES), stage.order(market_id=1, lines=LINES)
+    stage.hint(here)
+    stage.work()
+    stage.clock.sleep(45 * 60)  # it has settled: both are taken and go in one page
+    stage.hint(here, there)
+    stage.work()
+    settle(stage, there, rounds=1)
+    settle(stage, here, "dead", rounds=1)
+    (case,) = [case for case in cases(stage) if case.job_id]
+    assert (case.type, case.number, case.cause) == ("SCHEMA_CHANGE", here, f"orderwise:export products {id} ean")
+    assert [case for case in cases(stage) if case.connection == "brand"] == []
+    stage.orderwise.rename_column(id, "ean", "ean")
+    casework.replay(stage.world, [case.id], "ann", "our SQL is pasted in again")
+    stage.work()
+    settle(stage, here, rounds=3)
 
 
 def test_one_storefront_sells_what_lies_in_two_stock_locations_though_its_lines_name_one(stage):

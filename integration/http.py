@@ -8,7 +8,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -197,11 +197,13 @@ class Http:
         headers: Mapping[str, str] | None = None,
         may_expire: bool = False,
         plain: bool = False,
+        absent: Container[int] = (),
     ) -> Reply:
         """Make one call. Raises `Unavailable`, `Unknown` (only when `writes`) or `Refused` (4xx for the adapter).
 
         `headers` go with this call alone. With `may_expire` a 401 is `Refused` and says nothing of the connection: the
-        caller's token may only have run out. With `plain` a body that is not JSON is its text.
+        caller's token may only have run out. With `plain` a body that is not JSON is its text. `absent` are the statuses of
+        a 4xx that only a server without the API gives at this path: `Unavailable`, whatever was asked.
         """
         self._wait_for_budget(lane, costs)
         system = self.gate.system
@@ -236,7 +238,7 @@ class Http:
         self.point("http.after-receive")
         if status == 401 and may_expire:
             raise Refused(status, None, "")
-        return self._read(status, answer_headers, raw, writes=writes, plain=plain)
+        return self._read(status, answer_headers, raw, writes=writes, plain=plain, absent=absent)
 
     def _wait_for_budget(self, lane: str, costs: Mapping[str, int]) -> None:
         """Wait in place for short refusals: handing a job back and ringing it again costs more than `patience`."""
@@ -267,7 +269,9 @@ class Http:
             response.close()
         return b"".join(chunks)
 
-    def _read(self, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool, plain: bool) -> Reply:
+    def _read(
+        self, status: int, headers: Mapping[str, str], raw: bytes, *, writes: bool, plain: bool, absent: Container[int]
+    ) -> Reply:
         document: Any = None
         broken: NotJson | None = None
         try:
@@ -290,6 +294,8 @@ class Http:
                 system=self.gate.system,
                 connection_wide="CONNECTION_AUTH",
             )
+        if status in absent:
+            raise self._no_answer(False, f"HTTP {status} where its API should be", None)
         if 400 <= status < 500 and status not in (408, 425):
             if status != 403:
                 self.gate.succeeded()

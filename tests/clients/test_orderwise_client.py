@@ -14,7 +14,7 @@ from stage import Stage
 
 import mappings
 from integration.erp.orderwise import OrderWise, check_mapping, connect, headers
-from integration.erp.orderwise.client import sql_of, words_of
+from integration.erp.orderwise.client import Refusal, sql_of, words_of
 from integration.erp.orderwise.profile import EXPORTS
 from integration.erp.orderwise.tenant import _COLUMNS, instant, local, parameters_of, since_local
 from integration.errors import Rejected, Unavailable
@@ -116,6 +116,49 @@ def test_a_write_that_the_api_user_may_not_make_is_refused_and_the_connection_st
     with pytest.raises(Rejected, match="sales/order: ask its administrator to tick it") as raised:
         erp.post_order(28, {})
     assert (raised.value.type, raised.value.evidence) == ("CONNECTION_AUTH", "no permission")
+
+
+# ---------------------------------------------------------------------------------------------- OWAPI is not there at all
+
+ORDER = f"{BASE}/sales/order?session_id=28"
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 410])
+def test_a_login_that_is_not_there_is_an_outage_and_no_refusal(erp, answers, status):
+    token(answers, "<html>gone</html>", status=status)
+    for _ in range(erp.client.http.gate.terms.failures):
+        with pytest.raises(Unavailable) as raised:
+            erp.post_order(28, {})
+    assert raised.value.connection_wide == "CONNECTION_DOWN"
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_path_that_is_always_there_and_is_not_is_an_outage_and_no_refusal(erp, answers, status):
+    token(answers)
+    answers.post(ORDER, status=status, body="<html>gone</html>")
+    for _ in range(erp.client.http.gate.terms.failures):
+        with pytest.raises(Unavailable, match=f"HTTP {status} where its API should be") as raised:
+            erp.post_order(28, {})
+    assert raised.value.connection_wide == "CONNECTION_DOWN"
+
+
+def test_a_path_that_names_the_session_may_be_missing_for_it_alone(erp, answers):
+    erp.profile = replace(erp.profile, order_path="/sessions/{session}/order")
+    token(answers)
+    answers.post(f"{BASE}/sessions/28/order", status=404, json={"message": "Session 28 was not found."})
+    with pytest.raises(Refusal):
+        erp.post_order(28, {})
+
+
+def test_an_export_that_is_gone_together_with_the_login_is_an_outage(erp, answers):
+    token(answers)
+    answers.post(LOOKUPS, json=ROWS)
+    erp.check()
+    answers.reset()
+    token(answers, "", status=404)
+    answers.post(LOOKUPS, status=404)
+    with pytest.raises(Unavailable):
+        erp.check()
 
 
 # -------------------------------------------------------------------------------------------------- forms of answers

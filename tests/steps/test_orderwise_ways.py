@@ -1,6 +1,7 @@
 """What only an OrderWise does to orders, stock and dispatches: its one customer, placeholders, status texts, edited exports."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -116,6 +117,23 @@ def test_a_placeholder_that_the_erp_booked_instead_is_found_before_anything_is_p
     assert case.type == "ORDER_ERP_RECALCULATED"
     assert "MISC" in case.message
     assert SHIRT in case.message
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_orders_outlive_an_hour_without_the_directory_of_the_api(stage: Stage, logged_in: bool) -> None:
+    numbers = [stage.order(lines=[BasketLine(SHIRT, 1)]) for _ in range(3)]
+    stage.hint(*numbers)
+    stage.work()
+    if logged_in:
+        stage.world.erp("orderwise").client._token = ("t1", stage.clock.now() + timedelta(minutes=30))
+    stage.orderwise.switches.change({"directory": "/OWAPI-old"})
+    stage.sweep(18, every=300)
+    assert {stage.row(number).state for number in numbers} == {"ready"}
+    assert [type for type, _ in cases(stage) if type != "ORDER_STALLED"] == ["CONNECTION_DOWN"]
+    stage.orderwise.switches.change({"directory": "/OWAPI"})
+    stage.sweep(6, every=300)
+    assert {stage.row(number).state for number in numbers} == {"proven"}
+    assert cases(stage) == []
 
 
 # ------------------------------------------------------------------------------------------------------------ dispatches

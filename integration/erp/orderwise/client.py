@@ -19,6 +19,10 @@ from integration.http import Http, Refused
 
 TOKEN_PATH = "/token/gettoken"  # noqa: S105 - a path, no password
 NO_NAMES = ""
+GONE = (404, 405)
+"""At a path that always is there: OWAPI's directory is gone, as while it is upgraded. It says nothing of what was asked."""
+NO_LOGIN = frozenset(range(400, 500)) - {403}
+"""At the login, beside refused credentials (401): nothing is wrong with the document that somebody logged in for."""
 PAGE = 1000
 """Rows asked for in one page: what an integrator asks for. The largest allowed is unknown."""
 
@@ -61,9 +65,12 @@ class OWAPI:
         self.profile = profile
         self._token: tuple[str, datetime] | None = None
 
-    def post(self, path: str, body: object, *, lane: str) -> Row:
-        """A write's answer as one object with names in lower case. Raises `Refusal`, `Unavailable`, `Unknown`."""
-        answer = folded(self._call("POST", path, body, lane=lane, writes=True))
+    def post(self, path: str, body: object, *, lane: str, fixed: bool = False) -> Row:
+        """A write's answer as one object with names in lower case. Raises `Refusal`, `Unavailable`, `Unknown`.
+
+        A `fixed` path is there whatever was asked, so that a 404 is no refusal.
+        """
+        answer = folded(self._call("POST", path, body, lane=lane, writes=True, fixed=fixed))
         answer = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
         return answer if isinstance(answer, dict) else {"id": answer}
 
@@ -109,6 +116,9 @@ class OWAPI:
                 writes=False,
             )
         except Refusal as refusal:
+            if refusal.status in GONE:
+                self._token = None
+                self._bearer(lane)  # raises `Unavailable` where not the definition is gone, but all of OWAPI
             message = f"OrderWise does not run {what}: HTTP {refusal.status}"
             cause = f"{self.http.gate.system}:export {export.name} {id}"
             raise Rejected("SCHEMA_CHANGE", cause, message, evidence=refusal.words) from refusal
@@ -130,20 +140,22 @@ class OWAPI:
             )
         return [row for row in rows if row["kind"] != "export"]
 
-    def _call(self, method: str, path: str, body: object, *, lane: str, writes: bool) -> Any:
+    def _call(self, method: str, path: str, body: object, *, lane: str, writes: bool, fixed: bool = False) -> Any:
         """The answer. A 401 may only say that the token has run out: log in once, ask once more."""
         try:
-            return self._send(method, path, body, lane=lane, writes=writes, may_expire=True)
+            return self._send(method, path, body, lane=lane, writes=writes, fixed=fixed, may_expire=True)
         except Refused as refused:
             if refused.status != 401:
                 raise self._refused(path, refused, writes=writes) from refused
         self._token = None
         try:
-            return self._send(method, path, body, lane=lane, writes=writes, may_expire=False)
+            return self._send(method, path, body, lane=lane, writes=writes, fixed=fixed, may_expire=False)
         except Refused as refused:
             raise self._refused(path, refused, writes=writes) from refused
 
-    def _send(self, method: str, path: str, body: object, *, lane: str, writes: bool, may_expire: bool) -> Any:
+    def _send(
+        self, method: str, path: str, body: object, *, lane: str, writes: bool, fixed: bool, may_expire: bool
+    ) -> Any:
         bearer = {"Authorization": f"Bearer {self._bearer(lane)}"}
         return self.http.call(
             method,
@@ -154,13 +166,16 @@ class OWAPI:
             costs={"requests": 1},
             headers=bearer,
             may_expire=may_expire,
+            absent=GONE if fixed else (),
         ).document
 
     def _bearer(self, lane: str) -> str:
         now = self.http.gate.store.clock.now()
         if self._token is None or now - self._token[1] >= self.profile.token_lives:
             try:
-                reply = self.http.call("GET", TOKEN_PATH, lane=lane, writes=False, costs={"requests": 1}, plain=True)
+                reply = self.http.call(
+                    "GET", TOKEN_PATH, lane=lane, writes=False, costs={"requests": 1}, plain=True, absent=NO_LOGIN
+                )
             except Refused as refused:
                 raise self._refused(TOKEN_PATH, refused, writes=False) from refused
             self._token = (self._token_in(reply.document), now)

@@ -105,8 +105,9 @@ class Orders(Tenant):
         return ref
 
     def post_order(self, session: int, request: Mapping[str, Any], *, lane: str = LANE) -> Row:
-        path = self.profile.order_path.replace("{session}", str(session))
-        return self.client.post(path, wire.plain(dict(request)), lane=lane)
+        order_path = self.profile.order_path
+        path, fixed = order_path.replace("{session}", str(session)), "{session}" not in order_path.partition("?")[0]
+        return self.client.post(path, wire.plain(dict(request)), lane=lane, fixed=fixed)
 
     def keyed_by_hand(self, order: Order) -> Sequence[str]:
         return ()  # our export definitions tell of orders under our references only

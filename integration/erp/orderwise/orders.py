@@ -93,7 +93,7 @@ class Orders(Tenant):
         try:
             answer = self.post_order(int(str(draft.request["session"])), request)
         except Refusal as refused:
-            if re.search(r"duplicate|already (exists|imported|used)", refused.words, re.IGNORECASE):
+            if says_taken(refused.words, draft.reference):
                 raise Unknown("OrderWise says our order exists already") from refused
             raise wire.refusal(refused.words, request, str(draft.request["file"])) from refused
         told = named(answer, "ecommerceordernumber")
@@ -189,3 +189,10 @@ class Orders(Tenant):
     def changed_since(self, since: datetime) -> Sequence[Standing]:
         rows = self.changed("order_status", since, lane="finance")
         return [self._standing(row, {}) for row in rows if self.number_of(str(row["reference"] or ""))]
+
+
+def says_taken(words: str, reference: str) -> bool:
+    """Whether a refusal says that the order's number is taken. An address or an e-mail that "already exists" is none of it."""
+    number, taken = rf"(?:{re.escape(reference)}|order[ -]?(?:number|reference))", r"already (?:exists|imported|used)"
+    said = rf"{number}[^.,:;]*(?:{taken}|duplicate)|duplicate[^.,:;]*{number}"
+    return re.search(said, words, re.IGNORECASE) is not None

@@ -8,6 +8,8 @@ from erp_benches import Bench
 from erps.orderwise.bench import bench as made
 
 from integration.erp.orderwise import wire
+from integration.erp.orderwise.client import Refusal
+from integration.errors import Rejected, Unknown
 from integration.sandbox.centra_orders import BasketLine, VoucherUse
 
 
@@ -39,3 +41,30 @@ def test_a_refusal_names_what_is_to_be_mapped_and_a_bare_number_names_nothing(
     order = bench.draft(lines=[BasketLine("LS106NVM", 7)], vouchers=[VoucherUse("WELCOME10")]).request["order"]
     refused = wire.refusal(words, order, "orderwise.toml")
     assert (refused.type, refused.evidence) == (type, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "doubt"),
+    [
+        ("Order number {} already exists in this e-commerce session.", True),
+        ("The eCommerceOrderNumber already exists", True),
+        ("Duplicate order number", True),
+        ("{} was already imported", True),
+        ("Order {}: the e-mail address ann@example.com already exists", False),
+        ("The delivery address already exists on the customer.", False),
+        ("Duplicate contact, order not imported", False),
+    ],
+)
+def test_only_a_number_that_is_taken_is_our_own_order_and_anything_else_that_exists_is_refused_with_its_words(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, words: str, doubt: bool
+) -> None:
+    draft = bench.draft()
+    said = words.format(draft.reference)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Refusal(400, said)
+
+    monkeypatch.setattr(bench.erp, "post_order", refuse)
+    with pytest.raises(Unknown if doubt else Rejected) as raised:
+        bench.erp.order_write(draft).send()
+    assert raised.value.evidence == ("" if doubt else said)

@@ -12,11 +12,12 @@ it was not imported. Offering twice is harmless: a session refuses a number that
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from integration import translation
-from integration.domain.money import Money
+from integration.domain.money import Money, MoneyError
 from integration.domain.order import Order
 from integration.domain.pricing import PricedOrder
 from integration.erp.orderwise import wire, xml_orders
@@ -149,9 +150,24 @@ class Orders(Tenant):
         for _, rows in sorted(orders.items()):
             head = next((row for row in rows if row["kind"] == "order"), None)
             if head is not None and head["reference"] in found:
-                components = wire.their_components(rows) if len(rows) > 1 else {}
-                found[head["reference"]].append(self._standing(head, components))
+                found[head["reference"]].append(self._judged(head, rows))
         return found
+
+    def _judged(self, head: Row, rows: Sequence[Row]) -> Standing:
+        """An order that cannot be read is refused alone: a page of others goes on."""
+        try:
+            components = wire.their_components(rows, self._currency(head)) if len(rows) > 1 else {}
+        except MoneyError as error:
+            shown = f"sales order {head['order_id']} ({head['reference']}) is not readable in ORDER_BY_REF: its {error}"
+            cause = f"{self.name}:export order_by_ref unreadable"
+            return replace(self._standing(head, {}), refusal=Rejected("SCHEMA_CHANGE", cause, shown))
+        return self._standing(head, components)
+
+    def _currency(self, head: Row) -> str:
+        """The currency's code. Unconfirmed which a tenant shows, code or id: an id is the one that we send for the code."""
+        codes = {str(id): code for code, id in self.profile.currencies.items()}
+        told = str(head["currency"] or "").strip()
+        return codes.get(told, told)
 
     def _standing(self, head: Row, components: Mapping[str, Any]) -> Standing:
         life, refusal = self._lived(head)
@@ -180,7 +196,7 @@ class Orders(Tenant):
         found: dict[str, list[Booking]] = {reference: [] for reference in references}
         for row in self.named("order_by_ref", references, lane="finance"):
             if row["kind"] == "order" and row["reference"] in found:
-                total = Money.of(row["gross"], str(row["currency"]))
+                total = Money.of(row["gross"], self._currency(row))
                 life = self._lived(row)[0]
                 booking = Booking(str(row["order_id"]), str(row["number"] or ""), life, total)
                 found[row["reference"]].append(booking)

@@ -169,8 +169,11 @@ def item_number(line: str, place: int) -> int:
 
 
 def line_of(item: object) -> tuple[str, int]:
-    """The storefront line of an item number, and which of its rows it is."""
-    place, line = divmod(int(str(item or 0)), MORE_ROWS)
+    """The storefront line of an item number, which may come with decimals, and which of its rows it is. Raises `MoneyError`."""
+    number = digits(item or 0)
+    if number != number.to_integral_value():
+        raise MoneyError("an item number that is not whole")
+    place, line = divmod(int(number), MORE_ROWS)
     return str(line), place
 
 
@@ -257,24 +260,34 @@ def our_components(session: int, request: Mapping[str, Any], currency: str) -> d
     return found | _totals(header["orderNet"], header["orderTax"], header["orderGross"], currency)
 
 
-def their_components(rows: Sequence[Row]) -> dict[str, Value]:
-    """The same of the rows of one order in ORDER_BY_REF; what OrderWise added itself is there too."""
-    head = next(row for row in rows if row["kind"] == "order")
-    currency = str(head["currency"])
-    found = _head(int(head["session"] or 0), currency, head["method"])
+def their_components(rows: Sequence[Row], currency: str) -> dict[str, Value]:
+    """The same of the rows of one order in ORDER_BY_REF; what OrderWise added itself is there too.
+
+    Raises `MoneyError` naming the kind of row that has an amount, a quantity or a number that cannot be read.
+    """
+    found: dict[str, Value] = {}
     for row in sorted(rows, key=lambda row: (str(row["description"] or ""), _text(row["tax_code"]))):
-        kind = row["kind"]
-        if kind == "line":
-            about = (row["item"], sku_of(row), row["quantity"], row["tax_code"], row["location"])
-            found |= _line(found, *about, row["net"], row["gross"], currency)
-        elif kind == "delivery":
-            found |= _delivery(row["net"] or 0, row["tax"] or 0, row["tax_code"], currency)
-        elif kind == "dissur":
-            flags = (bool(row["is_discount"]), bool(row["is_gross"]))
-            found |= _dissur(found, row["description"], row["net"], row["tax_code"], *flags, currency)
-        elif kind == "payment":
-            found |= _payment(found, row["method"], row["gross"], currency)
-    return found | _totals(head["net"], head["tax"], head["gross"], currency)
+        try:
+            found |= _shown(found, row, currency)
+        except MoneyError as error:
+            raise MoneyError(f"{row['kind']} row: {error}") from error
+    return found
+
+
+def _shown(found: Mapping[str, Value], row: Row, currency: str) -> dict[str, Value]:
+    kind = row["kind"]
+    if kind == "order":
+        head = _head(int(digits(row["session"] or 0)), currency, row["method"])
+        return head | _totals(row["net"], row["tax"], row["gross"], currency)
+    if kind == "line":
+        about = (row["item"], sku_of(row), row["quantity"], row["tax_code"], row["location"])
+        return _line(found, *about, row["net"], row["gross"], currency)
+    if kind == "delivery":
+        return _delivery(row["net"] or 0, row["tax"] or 0, row["tax_code"], currency)
+    if kind == "dissur":
+        flags = (bool(row["is_discount"]), bool(row["is_gross"]))
+        return _dissur(found, row["description"], row["net"], row["tax_code"], *flags, currency)
+    return _payment(found, row["method"], row["gross"], currency) if kind == "payment" else {}
 
 
 def _head(session: int, currency: str, method: object) -> dict[str, Value]:

@@ -165,6 +165,30 @@ def test_deliveries_without_lines_are_a_case_and_complete_nothing_until_the_line
     assert cases(stage) == []
 
 
+@pytest.mark.parametrize(
+    ("keyed", "numbers"),
+    [
+        (["JD1, JD2"], ["JD1", "JD2"]),
+        (["JD1;JD2 | JD3\n"], ["JD1", "JD2", "JD3"]),
+        (["AB 123 456 GB"], ["AB123456GB"]),
+        (["JD1,JD2", "JD2", "JD 3"], ["JD1", "JD2", "JD3"]),
+    ],
+)
+def test_consignment_numbers_in_any_hand_are_parcels_with_links_and_are_shown_as_told(
+    stage: Stage, keyed: list[str], numbers: list[str]
+) -> None:
+    number = placed(stage)
+    stage.orderwise.ship(f"centra-{number}", tracking=keyed)
+    stage.sweep(8, every=300)
+    assert ([row.state for row in stage.rows("shipment")], cases(stage)) == (["proven"], [])
+    (made,) = stage.centra.books()[0]["shipments"]
+    assert made["tracking"] == ", ".join(numbers)
+    (ref,) = [row.number.removeprefix("orderwise-") for row in stage.rows("shipment")]
+    parcels = stage.world.erp("orderwise").dispatches([ref])[ref].parcels
+    assert [parcel.tracking for parcel in parcels] == numbers
+    assert all(f"/{parcel.tracking}?" in parcel.url for parcel in parcels)
+
+
 # ----------------------------------------------------------------------------------------------------------------- stock
 
 

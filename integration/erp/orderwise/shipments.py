@@ -5,6 +5,7 @@ again: a dispatch's stamp is its content, so that telling it again means nothing
 it is a dispatch of its own once the order is complete. Unconfirmed: the tables of a delivery's lines and consignments.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -58,11 +59,11 @@ class Shipments(Tenant):
         if "delivery" not in kinds:
             return None
         head, lines = kinds["delivery"][0], self._lines(kinds.get("line", ()))
-        numbers = [str(row["tracking"] or "").strip() for row in (head, *kinds.get("parcel", ()))]
+        numbers = [
+            number for row in (head, *kinds.get("parcel", ())) for number in _numbers(str(row["tracking"] or ""))
+        ]
         life = "cancelled" if head["cancelled"] else "done" if head["sent_at"] else "open"
-        return self._dispatch(
-            ref, head, life, lines, [_parcel(number, head) for number in dict.fromkeys(numbers) if number]
-        )
+        return self._dispatch(ref, head, life, lines, [_parcel(number, head) for number in dict.fromkeys(numbers)])
 
     def _sent_directly(self, ref: str, rows: Sequence[Row]) -> Dispatch | None:
         return self._dispatch(ref, rows[0], "done", self._lines(rows), [])
@@ -98,6 +99,13 @@ class Shipments(Tenant):
                 return ()
             pieces[line_of(row["item"])[0], sku_of(row)] += int(quantity)
         return tuple(ShippedLine(line, sku, n) for (line, sku), n in pieces.items() if n)
+
+
+def _numbers(told: str) -> list[str]:
+    """The consignment numbers in a text that people type into: a comma, semicolon, bar or line's end stands between two of
+    them, and a space within one is none of it (unconfirmed: our reading).
+    """
+    return [number for part in re.split(r"[,;|\n]", told) if (number := "".join(part.split()))]
 
 
 def _parcel(number: str, head: Row) -> Parcel:

@@ -130,7 +130,7 @@ class Credit(Orders):
         for head, lines in _by_credit(self.named("credits", references, lane=LANE)):
             reference = asked.get(alike(head["reference"]))
             if reference is not None:
-                found[reference].append(_memo(reference, head, lines))
+                found[reference].append(_memo(reference, head, lines, self._currency(head)))
         return found
 
     def memos_since(self, since: datetime) -> Sequence[Hint]:
@@ -182,22 +182,21 @@ def _our_components(parts: Iterable[RefundPart], currency: str) -> dict[str, Val
     return _components(rows, currency) | {"untaxed": untaxed, "tax": tax, "total": untaxed + tax}
 
 
-def _memo(reference: str, head: Row, lines: Sequence[Row]) -> Memo:
+def _memo(reference: str, head: Row, lines: Sequence[Row], currency: str) -> Memo:
     return Memo(
         ref=str(head["credit_id"]),
         reference=reference,
         number=str(head["number"] or ""),
         life="posted" if head["posted"] else "draft",
-        components=_their_components(head, lines),
+        components=_their_components(head, lines, currency),
         stamp=stamp_of([head, *lines]),
     )
 
 
-def _their_components(head: Row, lines: Sequence[Row]) -> dict[str, Value]:
+def _their_components(head: Row, lines: Sequence[Row], currency: str) -> dict[str, Value]:
     """What a credit note shows. A total that it does not tell is left out, and all but its currency where an amount or the
     currency itself is none: no refund is equal to that. A line without goods and without an amount is a text.
     """
-    currency = str(head["currency"] or "")
     totals = {"untaxed": head["net"], "tax": head["tax"], "total": head["gross"]}
     try:
         rows = [

@@ -33,7 +33,7 @@ def credited(bench: Bench) -> tuple[Draft, str, str]:
     return draft, str(ours), str(other)
 
 
-@pytest.mark.parametrize("column", ["ch_currency = NULL", "ch_currency = '1'", "ch_gross = NULL"])
+@pytest.mark.parametrize("column", ["ch_currency = NULL", "ch_currency = '99'", "ch_gross = NULL"])
 def test_a_strangers_credit_that_cannot_be_read_is_passed_over(bench: Bench, column: str) -> None:
     since = bench.stage.clock.now() - timedelta(seconds=1)
     _, stranger, ours = credited(bench)
@@ -44,7 +44,7 @@ def test_a_strangers_credit_that_cannot_be_read_is_passed_over(bench: Bench, col
 
 @pytest.mark.parametrize(
     ("column", "differs"),
-    [("ch_currency = NULL", "currency"), ("ch_currency = '1'", "currency"), ("ch_gross = NULL", "total")],
+    [("ch_currency = NULL", "currency"), ("ch_currency = '99'", "currency"), ("ch_gross = NULL", "total")],
 )
 def test_one_of_ours_that_cannot_be_read_is_told_and_differs_where_it_cannot_and_the_other_is_read(
     bench: Bench, column: str, differs: str
@@ -57,6 +57,14 @@ def test_one_of_ours_that_cannot_be_read_is_told_and_differs_where_it_cannot_and
     assert (unread.ref, read.ref, "total" in read.components) == (ours, other, True)
     assert compare(draft.components, unread.components).differences[0].name == differs
     assert [hint.ref for hint in bench.erp.memos_since(since)] == ["refund-81", "refund-82"]
+
+
+def test_a_currency_that_is_told_by_its_id_is_the_mappings_code_for_it(bench: Bench) -> None:
+    draft, ours, _ = credited(bench)
+    id = bench.stage.world.erp("orderwise").profile.currencies["GBP"]
+    spoilt(bench, ours, f"ch_currency = '{id}'")
+    (memo,) = bench.erp.memos(["refund-81"])["refund-81"]
+    assert dict(memo.components) == dict(draft.components)
 
 
 @pytest.mark.parametrize("net", ["NULL", "0"])

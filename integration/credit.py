@@ -92,9 +92,15 @@ def take(job: Job, found: Books | None, world: World) -> None:
         _follow(job, refund, found, world)
 
 
+def _was_sent(job: Job) -> bool:
+    """Whether the ERP has a memo, or may have: one that was sent, or one that a person keyed and that was found."""
+    row = job.row
+    return row.posted_version is not None or row.posted_at is not None or row.state in ("posted", "proven")
+
+
 def _gone(job: Job) -> None:
-    if job.row.posted_version:
-        message = "Centra does not show this refund any more, and its credit memo was sent to the ERP"
+    if _was_sent(job):
+        message = "Centra does not show this refund any more, and the ERP has its credit memo"
         raise Rejected("CREDIT_WITHOUT_REFUND", "the refund is gone", message)
     job.then("observed", "Centra shows no such refund for us: another store's, or a mistaken hint")
 
@@ -111,7 +117,7 @@ def _note(job: Job, refund: Refund, order: Origin, world: World) -> None:
         "source_stamp": stamp(refund),
         "source_version": world.vault.fingerprint(repr(refund).encode()),
     }
-    if order.mapping and not job.row.posted_version:
+    if order.mapping and not _was_sent(job):
         job.values |= {"connection": order.mapping.connection, "mapping_version": order.mapping.version}
     if order.verdict == origin.UNKNOWN:
         job.also(lambda tx: _learn_of(tx, Key(job.key.instance, "order", refund.order_number)))
@@ -122,8 +128,7 @@ def _learn_of(tx: Transaction, order: Key) -> None:
 
 
 def _follow(job: Job, refund: Refund, found: Books, world: World) -> None:
-    sent = job.row.posted_version is not None or job.row.state in ("posted", "proven")
-    order = found.origin
+    sent, order = _was_sent(job), found.origin
     if refund.life == FAILED and not sent:
         job.then("observed", "it failed at the payment provider: nothing was paid back, nothing is credited")
         job.also(_agree(job, "verified: nothing was paid back"))
@@ -347,6 +352,10 @@ def _only(job: Job, refund: Refund, found: Sequence[Memo], world: World) -> Memo
         raise Rejected("CREDIT_MISSING", "cancelled in the ERP", words + money.in_words(refund))
     if world.store.now() - (job.row.posted_at or job.row.changed_at) < VISIBLE_WITHIN:
         raise NotReady("accepted by the ERP, not yet visible there", until=world.store.now() + ASK_AGAIN)
+    if refund.life == FAILED:
+        job.then("cancelled", "the refund failed, and the ERP has no memo of it any more", done_at=world.store.now())
+        job.also(_agree(job, "verified: the refund failed, and no memo of it is there"))
+        return None
     words = "the ERP accepted the memo and does not show it: "
     raise Rejected("CREDIT_MISSING", "accepted, then gone", words + money.in_words(refund))
 

@@ -237,7 +237,10 @@ def _bundle(offer: Item, item: Item, mapping: Mapped) -> list[Found]:
     """
     assert mapping.products is not None
     ours = mapping.bundles.get(offer.sku, {})
-    plain = not ours and not offer.is_bundle and not item.is_bundle
+    if offer.is_bundle and not ours:
+        words = f"{offer.sku} is a bundle in Centra, and [bundles] of {mapping.file} does not say what is in it"
+        return [("BUNDLE_CONFLICT", offer.sku, words)]
+    plain = not ours and not item.is_bundle
     if item.parts is None or plain or dict(item.parts) == dict(ours):
         return []
     master = mapping.products.masters.get(BUNDLE, ERP)

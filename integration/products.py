@@ -25,6 +25,8 @@ VISIBLE_WITHIN = timedelta(minutes=10)
 ASK_AGAIN = timedelta(seconds=15)
 LONGEST_NAME = 64
 EARLY = "PRODUCT_SELLABLE_UNVERIFIED"
+BEFORE_ITS_LAUNCH = timedelta(days=1)
+"""How long something new may be on sale before the catalogue's reading finds it."""
 WORK_LIST = (
     "PRODUCT_BY_HAND",
     "PRODUCT_STAGING_INCOMPLETE",
@@ -206,7 +208,9 @@ def _prove(job: Job, offer: Item, mappings: Sequence[Mapped], world: World) -> N
         if missing:
             gaps.append(f"{mapping.connection} has no {' and no '.join(missing)} for {offer.sku} (item {found.ref})")
         ours = mapping.bundles.get(offer.sku, {})
-        if found.parts is not None and dict(found.parts) != dict(ours):
+        if offer.is_bundle and not ours:
+            gaps.append(f"[bundles] of {mapping.file} does not say what is in {offer.sku}")
+        elif found.parts is not None and dict(found.parts) != dict(ours):
             theirs = f"{mapping.connection} has {in_parts(found.parts)} in {offer.sku} (item {found.ref})"
             gaps.append(f"{theirs}, [bundles] of {mapping.file} has {in_parts(ours)}")
     if gaps:
@@ -271,16 +275,26 @@ def _unproved(instance: str, offer: Item, mappings: Sequence[Mapped], world: Wor
 
 
 def sold_early(instance: str, world: World) -> None:
-    """A case for every SKU that orders have though no launch has proved it, and none for the others."""
+    """A case for every SKU that orders have though no launch has proved it, and none for the others. A bundle is known by its
+    pieces: what has all of them may have it.
+    """
     with world.store.read() as tx:
         found = listings.sold_early(tx, instance)
+        launched = listings.unproved(tx, instance)
     for mapping in staging(world, instance):
         connection = mapping.connection
+        with world.store.read() as tx:
+            bundles = {
+                sku: listings.orders_with_all(tx, instance, mapping.bundles[sku], seen - BEFORE_ITS_LAUNCH)
+                for sku, seen in launched.items()
+                if sku in mapping.bundles
+            }
         with world.store.write("products.early") as tx:
             standing = []
-            for sku, numbers in found.items():
+            for sku, numbers in (found | {sku: numbers for sku, numbers in bundles.items() if numbers}).items():
                 listed = ", ".join(numbers[:20]) + (", ..." if len(numbers) > 20 else "")
-                words = f"{sku} was sold before {connection} was proved to have it: orders {listed}"
+                which = "orders with all its pieces" if sku in bundles else "orders"
+                words = f"{sku} was sold before {connection} was proved to have it: {which} {listed}"
                 case = world.case(EARLY, f"{sku} sold", words, instance=instance, connection=connection)
                 exceptions.open_case(tx, case)
                 standing.append(case.cause)

@@ -169,6 +169,29 @@ def sold_early(tx: Transaction, instance: str) -> dict[str, list[str]]:
     return found
 
 
+def unproved(tx: Transaction, instance: str) -> dict[str, datetime]:
+    """SKUs whose launch has not proved them yet, and when each launch was first heard of."""
+    launch = (job.c.instance == instance, job.c.kind == "product")
+    rows = select(job.c.number, job.c.first_seen_at).where(
+        *launch, job.c.state.not_in(FINAL), job.c.released_at.is_(None)
+    )
+    return {row.number: row.first_seen_at for row in tx.execute(rows)}
+
+
+def orders_with_all(tx: Transaction, instance: str, pieces: Mapping[str, int], since: datetime) -> list[str]:
+    """Numbers of living orders placed since a moment that have so many pieces of each of these SKUs."""
+    rows = (
+        select(job.c.number)
+        .join(unit, unit.c.job_id == job.c.id)
+        .where(or_(*[and_(unit.c.sku == sku, unit.c.quantity >= least) for sku, least in pieces.items()]))
+        .where(job.c.instance == instance, job.c.kind == "order", job.c.state.not_in(_OVER))
+        .where(job.c.occurred_at >= since)
+        .group_by(job.c.id, job.c.number)
+        .having(func.count() == len(pieces))
+    )
+    return [str(number) for number in tx.execute(rows.order_by(job.c.id)).scalars()]
+
+
 def cases_of(tx: Transaction, sku: str) -> list[Row[Any]]:
     """Open cases whose cause is a SKU, or one of its fields."""
     about = or_(exception.c.cause == sku, exception.c.cause.startswith(f"{sku} ", autoescape=True))

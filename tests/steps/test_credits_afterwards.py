@@ -28,7 +28,7 @@ from steps.back import (
 )
 from steps.looking import book, run_feed
 
-from integration import aftersales
+from integration import aftersales, casework
 from integration.domain.order import Key
 from integration.store import ledger
 
@@ -84,6 +84,30 @@ def test_a_memo_keyed_wrong_is_a_mismatch_that_names_the_part(stage: Stage) -> N
     follow(stage, times=4)
     case = dead(stage, money_row(stage, number), "CREDIT_MISMATCH")
     assert "goodwill net: we have 5.00 GBP, they have 5.01 GBP" in case.message
+
+
+def test_a_refund_that_fails_after_its_memo_was_keyed_is_reversing_work_until_the_memo_is_cancelled(
+    stage: Stage,
+) -> None:
+    number, row = on_the_work_list(stage)
+    memo = keyed(stage, row, "5.00", "1.00")
+    follow(stage, times=4)
+    fail(stage, number)
+    stage.hint(number)
+    stage.work()
+    follow(stage)
+    for again in (False, True):
+        if again:
+            (case,) = stage.open_cases()
+            casework.replay(stage.world, [case.id], "ann", "is it over?")
+            follow(stage)
+        case = dead(stage, money_row(stage, number), "CREDIT_REVERSAL")
+        assert "reverse it by a document that names it" in case.message
+    stage.clock.sleep(2)
+    by_hand(stage, "account.invoice", memo, "cancel")
+    stage.clock.sleep(300)
+    follow(stage, times=4)
+    assert stage.open_cases() == []
 
 
 # --------------------------------------------------------------------------------- what the ERP did afterwards

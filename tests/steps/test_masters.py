@@ -115,6 +115,22 @@ def test_a_bundle_with_other_parts_in_the_erp_is_a_case(stages: OpenStage) -> No
     assert "1 × LS104NVM, 2 × LS106NVM" in found[KIT]
 
 
+def test_a_bundle_of_centras_that_the_mapping_does_not_name_is_a_case_though_the_erp_has_it_as_an_article(
+    stages: OpenStage,
+) -> None:
+    stage = compared(stages)
+    stage.orderwise.change_product(KIT, code="OLD", ean="")
+    stage.orderwise.add_product(KIT, "Box")
+    stage.orderwise.change_product(KIT, ean=GOODS[KIT].ean)
+    stage.apply(example("orderwise", stock=False).replace(f"{KIT} = ", "ANOTHER = ") + MASTERS, "orderwise")
+    compare(stage)
+    (case,) = [case for case in stage.open_cases() if case.cause == KIT]
+    assert (case.type, "[bundles] of orderwise.toml does not say what is in it" in case.message) == (
+        "BUNDLE_CONFLICT",
+        True,
+    )
+
+
 def test_a_kit_of_the_erps_that_the_mapping_takes_for_an_article_is_a_case_until_its_pieces_are_named(
     stages: OpenStage,
 ) -> None:

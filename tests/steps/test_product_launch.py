@@ -197,6 +197,33 @@ def test_a_new_bundle_is_no_copy_of_a_template_and_is_sold_once_its_kit_has_the_
     assert [case for case in stage.open_cases() if case.number == kit] == []
 
 
+def test_a_new_bundle_that_the_mapping_does_not_name_is_not_sold_as_the_article_that_the_erp_takes_it_for(
+    stages: OpenStage,
+) -> None:
+    stage, kit = staged(stages), "BX501ST1"
+    stage.apply(example("orderwise").replace(f"{kit} = ", "ANOTHER = ") + STAGED, "orderwise")
+    stage.orderwise.change_product(kit, code="OLD", ean="")
+    launch(stage, kit)
+    stage.orderwise.add_product(kit, "Box")
+    stage.orderwise.change_product(kit, ean=GOODS[kit].ean)
+    stage.sweep(times=40, every=30)
+    (case,) = [case for case in stage.open_cases() if case.number == kit]
+    assert (case.type, stage.centra.products.status(kit)) == ("PRODUCT_STAGING_INCOMPLETE", "INACTIVE")
+    assert f"[bundles] of orderwise.toml does not say what is in {kit}" in case.message
+
+
+def test_a_bundle_that_was_sold_before_its_kit_was_proved_is_known_by_its_pieces(stages: OpenStage) -> None:
+    stage, kit = staged(stages, STAGED.replace('"variant status"', '"off"')), "BX501ST1"
+    stage.orderwise.change_product(kit, code="OLD", ean="")
+    launch(stage, kit)
+    sold, one_piece = (stage.order(lines=[BasketLine(sku, 1)]) for sku in (kit, "LS104NVM"))
+    stage.hint(sold, one_piece)
+    stage.work()
+    run_feed(stage, "sold_early")
+    (case,) = [case for case in stage.open_cases() if case.cause == f"{kit} sold"]
+    assert case.message.endswith(f"orders with all its pieces {sold}")
+
+
 def test_where_people_release_nothing_is_changed_in_centra(stages: OpenStage) -> None:
     stage = staged(stages, STAGED.replace('"variant status"', '"off"'))
     stage.centra.change_product(CAP, status="INACTIVE")

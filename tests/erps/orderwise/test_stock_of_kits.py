@@ -38,6 +38,15 @@ def test_what_is_in_a_kit_may_lie_in_two_places(bench: Bench) -> None:
     assert bench.erp.figures(["INNER"], [one, two]) == {"INNER": Figure(2, 2)}
 
 
+def test_a_movement_of_what_is_in_a_kit_names_the_kits_around_it(bench: Bench) -> None:
+    bench.stage.clock.sleep(60)
+    began = bench.stage.clock.now()
+    assert bench.erp.moved_since(began) == set()
+    bench.stage.clock.sleep(1)
+    bench.count(SHIRT, 5, bench.warehouse)
+    assert {"OUTER", "INNER", SHIRT} <= set(bench.erp.moved_since(began))
+
+
 def test_its_definition_names_the_pieces_of_both(bench: Bench) -> None:
     (outer,) = bench.erp.definitions(["OUTER"], parts=True)
     assert outer.parts == {SHIRT: 6, SOCKS: 1}

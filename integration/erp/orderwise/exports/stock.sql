@@ -36,7 +36,13 @@ JOIN variant_detail c ON c.vad_id = m.vbc_vad_id
 LEFT JOIN variant_stock_quantity q ON q.vasq_vad_id = c.vad_id
 WHERE b.vb_active = 1 AND s.vas_kit_variant = 1 AND COALESCE(s.vas_discontinued_product, 0) = 0
   AND COALESCE(b.vb_oli_id, 0) = 0 AND COALESCE(b.vb_pol_id, 0) = 0 AND COALESCE(b.vb_crli_id, 0) = 0
-  AND (q.vasq_stock_levels_last_calculated >= @since OR k.vad_variant_code IN (
+  AND (q.vasq_stock_levels_last_calculated >= @since
+    OR EXISTS (SELECT 1 FROM variant_bom ib -- a kit within a kit: what is in the inner one moved
+      JOIN variant_bom_component im ON im.vbc_vb_id = ib.vb_id
+      JOIN variant_stock_quantity iq ON iq.vasq_vad_id = im.vbc_vad_id
+      WHERE ib.vb_vad_id = m.vbc_vad_id AND ib.vb_active = 1 AND iq.vasq_stock_levels_last_calculated >= @since
+        AND COALESCE(ib.vb_oli_id, 0) = 0 AND COALESCE(ib.vb_pol_id, 0) = 0 AND COALESCE(ib.vb_crli_id, 0) = 0)
+    OR k.vad_variant_code IN (
     @sku1, @sku2, @sku3, @sku4, @sku5, @sku6, @sku7, @sku8, @sku9, @sku10,
     @sku11, @sku12, @sku13, @sku14, @sku15, @sku16, @sku17, @sku18, @sku19, @sku20,
     @sku21, @sku22, @sku23, @sku24, @sku25, @sku26, @sku27, @sku28, @sku29, @sku30,
@@ -48,4 +54,4 @@ WHERE b.vb_active = 1 AND s.vas_kit_variant = 1 AND COALESCE(s.vas_discontinued_
     @sku81, @sku82, @sku83, @sku84, @sku85, @sku86, @sku87, @sku88, @sku89, @sku90,
     @sku91, @sku92, @sku93, @sku94, @sku95, @sku96, @sku97, @sku98, @sku99, @sku100))
 UNION ALL
-SELECT 'export', 'STOCK 1', NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'export', 'STOCK 2', NULL, NULL, NULL, NULL, NULL, NULL

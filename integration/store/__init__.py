@@ -86,8 +86,6 @@ class Store:
         self.before_write: Callable[[], object] = lambda: None
         self.looks_every = LOOKS_EVERY
         self.engine = _engine(url)
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "begin", lambda connection: _sqlite_begin(connection, self.looks_every))
 
     @contextlib.contextmanager
     def write(self, name: str = "write", *, durable: bool = True) -> Iterator[Transaction]:
@@ -99,6 +97,7 @@ class Store:
         self.before_write()
         try:
             with self.engine.connect() as connection, _flushing(connection, durable), connection.begin():
+                self.begin(connection, writes=True)
                 if not durable and connection.dialect.name == "postgresql":
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield Transaction(connection, self.clock)
@@ -113,14 +112,22 @@ class Store:
     def read(self) -> Iterator[Transaction]:
         """A transaction that only looks."""
         try:
-            with self.engine.connect() as connection:
-                reading = connection.execution_options(lockstep_read=True)
-                with reading.begin():
-                    yield Transaction(reading, self.clock)
+            with self.engine.connect() as connection, connection.begin():
+                self.begin(connection, writes=False)
+                yield Transaction(connection, self.clock)
         except DBAPIError as error:
             raise _store_down(error) from error
         except PoolExhausted as error:
             raise StoreDown("every connection to the ledger is in use", system="store") from error
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        """On SQLite we begin ourselves: an engine that listens for events of SQLAlchemy's takes twice as long for all it does."""
+        if connection.dialect.name == "sqlite":
+            driver: Any = connection.connection.dbapi_connection
+            if writes:
+                _begin_to_write(connection, driver, self.looks_every)
+            else:
+                driver.execute("BEGIN")
 
     def now(self) -> datetime:
         """The store's clock: see `Transaction.now`."""
@@ -179,36 +186,31 @@ def _flushing(connection: Connection, durable: bool) -> Iterator[None]:
 
 
 def _sqlite_connected(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin on its own: `_sqlite_begin` does
+    connection.isolation_level = None  # the driver must not begin on its own: `Store.begin` does
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(LOCKED_FOR * 1000)}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _sqlite_begin(connection: Connection, looks_every: float) -> None:
+def _begin_to_write(connection: Connection, driver: Any, looks_every: float) -> None:
     """SQLite itself looks ever more rarely whether it may write, in the end every tenth of a second: longer than an order takes."""
-    if connection.get_execution_options().get("lockstep_read"):
-        connection.exec_driver_sql("BEGIN")
-        return
-    driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA busy_timeout=0")
     try:
         gives_up = time.monotonic() + LOCKED_FOR
-        while not _begun(connection, last=time.monotonic() >= gives_up):
+        while _is_busy(driver) and time.monotonic() < gives_up:
             time.sleep(looks_every)  # noqa: TID251 - another process holds the lock, in real time
+        if not driver.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is wrong, in an error of SQLAlchemy's
     finally:
         driver.execute(f"PRAGMA busy_timeout={int(LOCKED_FOR * 1000)}")
 
 
-def _begun(connection: Connection, *, last: bool) -> bool:
-    """Whether nobody else was writing. Raises what SQLite says, if it is anything else or this was the `last` try."""
+def _is_busy(driver: Any) -> bool:
+    """Begin to write, unless somebody else is writing. What else goes wrong is left to whoever tries again."""
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    except DBAPIError as error:
-        kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # without why it is busy, as after a crash
-        if last or kind != sqlite3.SQLITE_BUSY:
-            raise
-        return False
-    return True
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # without why, as after a crash
+    return False
 
 
 def _store_down(error: DBAPIError) -> Exception:

@@ -14,8 +14,8 @@ def upgrade(store: Store) -> None:
     """Apply every missing migration. Safe to repeat."""
     config = Config()
     config.set_main_option("script_location", str(files("integration.store") / "migrations"))
-    with store.engine.connect() as connection:
-        config.attributes["connection"] = connection
+    with store.write("migrate") as tx:
+        config.attributes["connection"] = tx.connection
         command.upgrade(config, "head")
 
 

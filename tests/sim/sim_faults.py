@@ -4,12 +4,17 @@ A call over the wire suffers at most one fault. It is hit with the largest rate 
 by one of them in proportion to their rates: a dozen independent classes would leave no call whole.
 """
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping
 from random import Random
 from zlib import crc32
 
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
 from integration.sandbox.faults import Faults, Plan
+from integration.store import Store
 
 ON = 0.6
 NEVER = -1.0
@@ -224,6 +229,17 @@ class Swarm:
         if name is not None:
             self._fires(name)
         return name
+
+
+class BusyStore(Store):
+    """A ledger that now and then is busy for longer than anybody waits, as SQLite says it."""
+
+    is_busy: Callable[[], bool] = staticmethod(lambda: False)
+
+    def begin(self, connection: Connection, *, writes: bool) -> None:
+        if self.is_busy():
+            raise OperationalError("BEGIN", {}, sqlite3.OperationalError("database is locked"))
+        super().begin(connection, writes=writes)
 
 
 def _drawn(random: Random) -> float:

@@ -15,7 +15,7 @@ from sim import sim_orderwise as orderwise
 from sim.sim_broker import Message, SimBroker
 from sim.sim_closing import close_one
 from sim.sim_erps import FULFIL, Erp, FulfilBooks
-from sim.sim_faults import BEFORE_MONEY_GOES_BACK, FEWEST, MONEY_BACK, Swarm, SwarmFaults
+from sim.sim_faults import BEFORE_MONEY_GOES_BACK, FEWEST, MONEY_BACK, BusyStore, Swarm, SwarmFaults
 from sim.sim_invariants import Invariants, Violation, Wellness
 from sim.sim_lifecycle import Lifecycle
 from sim.sim_network import CENTRA, Network, Post
@@ -24,7 +24,6 @@ from sim.sim_scheduler import START, Actor, Scheduler, SimClock, told_to
 from sim.sim_shelves import Shelves
 from sim.sim_trade import Trade
 from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
 from stage import MAPPINGS, settings_for
 
 from integration.sandbox.catalogue import STORES
@@ -37,7 +36,7 @@ from integration.sandbox.fulfil_switches import FulfilSwitches
 from integration.sandbox.fulfil_webhooks import EVENT
 from integration.sandbox.generator import MARKET_WEIGHTS, Played, play
 from integration.sandbox.orderwise import OrderWise
-from integration.store import Store, StoreDown, reference
+from integration.store import StoreDown, reference
 from integration.web import Receiver
 from integration.wiring import Chance, World, build_world
 from tasks import feed, step, sweep
@@ -176,12 +175,12 @@ class Simulation:
             LOCKSTEP_FULFIL_WEBHOOK_SECRETS=FULFIL_SECRET,
             LOCKSTEP_ORDERWISE_WEBHOOK_SECRETS=orderwise.LOGIN,
         )
-        self.store = Store("sqlite://", self.clock, self.scheduler.point)
+        self.store = BusyStore("sqlite://", self.clock, self.scheduler.point)
         connections: list[sqlite3.Connection] = []
         event.listen(self.store.engine, "connect", lambda connection, record: connections.append(connection))
         self.store.create()
         (self.sql,) = connections
-        event.listen(self.store.engine, "begin", self._begin)
+        self.store.is_busy = self._is_busy
         self.scheduler.kills_at = self.swarm.kills_at
         self.scheduler.stops_at = self.swarm.stops_at
         self.scheduler.roll_back = self.sql.rollback
@@ -202,11 +201,8 @@ class Simulation:
         self._apply("orderwise", self._followed(text))
         return orderwise.open_tenant(self.clock, self.terms, text, self.seed, self.swarm)
 
-    def _begin(self, _connection: Any) -> None:
-        """Now and then the database is busy for longer than anybody waits, as SQLite says it."""
-        if self.scheduler.actor and self.scheduler.actor.mortal and self.swarm.hit("database busy"):
-            self.sql.rollback()
-            raise OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
+    def _is_busy(self) -> bool:
+        return bool(self.scheduler.actor and self.scheduler.actor.mortal and self.swarm.hit("database busy"))
 
     # ------------------------------------------------------------------------------------------------ who is there
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integration.domain.order import Key
-from integration.store import Transaction, documents, exceptions, ledger, lives, reference, views
+from integration.store import Transaction, documents, effects, exceptions, ledger, lives, reference, views
 from integration.wiring import World
 
 PLAN_HOLDS = timedelta(minutes=10)
@@ -114,6 +114,7 @@ def replay(
         keys: list[Key] = []
         if not alone:
             keys = ledger.wake(tx, [row.job_id for row in going], "operator", why)
+            effects.doubt(tx, [row.job_id for row in going])
             for row in going:
                 exceptions.note(tx, row.id, actor, "replayed", reason)
                 _audit(tx, actor, "replayed", row.id, reason)

@@ -19,6 +19,11 @@ def in_doubt(kind: str) -> str:
     return "ORDER_IN_DOUBT" if kind == "order" else "EFFECT_IN_DOUBT"
 
 
+def missing(kind: str) -> str:
+    """The case of a document of this kind that another system accepted and does not show."""
+    return "ORDER_MISSING_IN_ERP" if kind == "order" else "EFFECT_IN_DOUBT"
+
+
 def duplicate(kind: str) -> str:
     """The case of a document of this kind that another system has more than once."""
     return "ORDER_DUPLICATE_SUSPECT" if kind == "order" else "EFFECT_DUPLICATE_SUSPECT"
@@ -123,6 +128,14 @@ def _standing(store: Store, job: Job, write: Write) -> str | None:
             "nothing",
             until=row.unknown_until,
         )
+    if row.state == effects.ACCEPTED:
+        raise Rejected(
+            missing(job.key.kind),
+            f"{write.name} accepted, then gone",
+            f"the {write.name} {write.reference} was accepted without an id and is not there. It may still wait for its import, so "
+            "it is not sent again by itself, and this ends when it appears; Replay sends it again: only where its import has "
+            "surely failed",
+        )
     return None
 
 
@@ -130,8 +143,8 @@ def _send(store: Store, job: Job, write: Write, point: Callable[[str], None]) ->
     point("effect.before-send")
     try:
         ref = write.send()
-    except Unknown:
-        _record(store, job, write, "unknown")
+    except Unknown as unknown:
+        _record(store, job, write, effects.ACCEPTED if unknown.accepted else "unknown")
         raise
     except StoreDown:  # the ledger fell, perhaps while an answer was noted: that says nothing of the call
         raise

@@ -39,7 +39,15 @@ class NotReady(LockstepError):
 
 
 class Unknown(LockstepError):
-    """Sent, and no clear answer came. Resolved by asking with our own reference; never sent again blindly."""
+    """Sent, and no clear answer came. Resolved by asking with our own reference; never sent again blindly.
+
+    `accepted`: they took it, or say that they have it, and name no id: it may stand in a queue of theirs for a night, so that
+    its absence never is a reason to send it again.
+    """
+
+    def __init__(self, message: str, *, accepted: bool = False) -> None:
+        super().__init__(message)
+        self.accepted = accepted
 
 
 class Rejected(LockstepError):

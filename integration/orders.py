@@ -301,6 +301,12 @@ def certain_ref(job: Job, erp: ERP, world: World) -> str | None:
         return found[0]
     if sent is not None and sent.state in effects.PENDING and sent.unknown_until and sent.unknown_until > now:
         raise NotReady("cancelled in Centra while its posting was in doubt", until=sent.unknown_until)
+    if sent is not None and sent.state == effects.ACCEPTED:
+        message = (
+            "cancelled in Centra after the ERP had accepted it, and it is not there: it may still wait for its import, and must "
+            "then be cancelled. This ends by itself when it appears; press Replay where its import has surely failed"
+        )
+        raise Rejected("ORDER_MISSING_IN_ERP", "accepted, then gone", message)
     return None
 
 

@@ -33,6 +33,7 @@ OUTCOMES = {
 }
 EFFECTS = {
     "intent": "may have been sent: no answer is on record",
+    "accepted": "was accepted without an id",
     "unknown": "was sent, and no clear answer came",
     "void": "surely did not happen: to be sent again",
     "refused": "was refused",

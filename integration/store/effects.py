@@ -1,5 +1,6 @@
 """The intent and answer of every write that another system will see."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,9 @@ from sqlalchemy import Row, bindparam, select, update
 from integration.store import Transaction
 from integration.store.tables import effect
 
-PENDING = ("intent", "unknown")
+ACCEPTED = "accepted"
+"""They took it and named no id. It is looked for, and not sent again until a person says that it will not come."""
+PENDING = ("intent", "unknown", ACCEPTED)
 """States in which the other side may have done it."""
 
 
@@ -49,7 +52,7 @@ def intend_again(tx: Transaction, job_id: int, name: str, *, request: str, unkno
 
 
 def record(tx: Transaction, job_id: int, name: str, state: str) -> None:
-    """Record how a try ended when no id came back: unknown, void (surely not done) or refused."""
+    """Record how a try ended when no id came back: accepted, unknown, void (surely not done) or refused."""
     tx.execute(
         update(effect)
         .where(effect.c.job_id == job_id, effect.c.name == name, effect.c.answer.is_(None))
@@ -70,6 +73,12 @@ def answer(tx: Transaction, job_id: int, name: str, ref: str) -> str:
         assert row is not None
         stands = row.answer
     return str(stands)
+
+
+def doubt(tx: Transaction, job_ids: Collection[int]) -> None:
+    """What was accepted and should be there by now may be sent again, once it is looked for and not found: a person's word."""
+    late = (effect.c.job_id.in_(job_ids), effect.c.state == ACCEPTED, effect.c.unknown_until <= tx.now)
+    tx.execute(update(effect).where(*late).values(state="unknown"))
 
 
 def void(tx: Transaction, job_id: int, name: str) -> None:

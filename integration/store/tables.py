@@ -129,7 +129,7 @@ effect = Table(
     Column("name", String(64), nullable=False, comment="sales order, cancellation"),
     Column("class", String(1), nullable=False, comment="A unique key, B draft then confirm, C look-up, D blind"),
     Column("reference", String(128), nullable=False, comment="our own reference at the remote"),
-    Column("state", String(16), nullable=False, comment="intent, unknown, void, refused, done"),
+    Column("state", String(16), nullable=False, comment="intent, accepted, unknown, void, refused, done"),
     Column("request", String(64), nullable=False, comment="fingerprint of what was sent"),
     Column("answer", String(64), comment="the remote's id; written once"),
     Column("tries", Integer, nullable=False),

@@ -2,7 +2,8 @@
 
 Whether `POST /sales/order` makes the order at once or queues it for its session's next run is unconfirmed, and nothing shows
 it to know a reference again. So an answer with an id is done, an answer without one is in doubt, and doubt is resolved by
-ORDER_BY_REF once the session must have run.
+ORDER_BY_REF once the session must have run. What was accepted and is absent even then may wait for a session that does not
+run, so it is a case and not posted again before a person says so.
 
 With `transport = "session"` nobody is called at all: the order is offered, and its session pulls it. The pull is the sending
 (class C, look-up only): it may die before the import or after it, what it acknowledges may get lost, and the import may refuse
@@ -95,14 +96,15 @@ class Orders(Tenant):
             answer = self.post_order(int(str(draft.request["session"])), request)
         except Refusal as refused:
             if says_taken(refused.words, draft.reference):
-                raise Unknown("OrderWise says our order exists already") from refused
+                raise Unknown("OrderWise says our order exists already", accepted=True) from refused
             raise wire.refusal(refused.words, request, str(draft.request["file"])) from refused
         told = named(answer, "ecommerceordernumber")
         if told and told != draft.reference:
-            raise Unknown(f"OrderWise answered {draft.reference} with an order of another reference")
+            raise Unknown(f"OrderWise answered {draft.reference} with an order of another reference", accepted=True)
         ref = named(answer, "orderid", "id")
         if not ref.isdigit():
-            raise Unknown("OrderWise took the order and names no id: it may wait for the next run of its session")
+            message = "OrderWise took the order and names no id: it may wait for the next run of its session"
+            raise Unknown(message, accepted=True)
         return ref
 
     def post_order(self, session: int, request: Mapping[str, Any], *, lane: str = LANE) -> Row:

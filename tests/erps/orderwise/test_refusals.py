@@ -68,3 +68,4 @@ def test_only_a_number_that_is_taken_is_our_own_order_and_anything_else_that_exi
     with pytest.raises(Unknown if doubt else Rejected) as raised:
         bench.erp.order_write(draft).send()
     assert raised.value.evidence == ("" if doubt else said)
+    assert getattr(raised.value, "accepted", False) == doubt

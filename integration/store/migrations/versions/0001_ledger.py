@@ -433,7 +433,12 @@ def upgrade() -> None:
             comment="A unique key, B draft then confirm, C look-up, D blind",
         ),
         sa.Column("reference", sa.String(length=128), nullable=False, comment="our own reference at the remote"),
-        sa.Column("state", sa.String(length=16), nullable=False, comment="intent, unknown, void, refused, done"),
+        sa.Column(
+            "state",
+            sa.String(length=16),
+            nullable=False,
+            comment="intent, accepted, unknown, void, refused, done",
+        ),
         sa.Column("request", sa.String(length=64), nullable=False, comment="fingerprint of what was sent"),
         sa.Column("answer", sa.String(length=64), nullable=True, comment="the remote's id; written once"),
         sa.Column("tries", sa.Integer(), nullable=False),

@@ -115,6 +115,12 @@ def offered(job: Job, write: Write, world: World) -> Write:
     return write if terms is None else replace(write, send=lambda: offer(terms))
 
 
+def unhurried(write: Write, mapping: Mapped, world: World) -> Write:
+    """The same; what waits in an ERP does not go on in its closed hours, so that absence proves nothing in them."""
+    answered = world.store.now() + write.takes
+    return replace(write, wait=mapping.schedule.open_for(write.wait, answered, mapping.time_zone) - answered)
+
+
 def still_released(job: Job, order: Order, mapping: Mapped, world: World) -> Callable[[], None]:
     """Asked before a doubtful call is repeated: an order that was put on hold meanwhile is only looked up, and one that the
     ERP has acknowledged and does not show is no order that never arrived.

@@ -45,7 +45,7 @@ def post_order(job: Job, world: World) -> None:
     items.require(world.store, erp, [line.sku for line in order.lines])
     draft = erp.compose(order, mapping)
     released = orders.still_released(job, order, mapping, world)
-    write = orders.offered(job, erp.order_write(draft), world)
+    write = orders.offered(job, orders.unhurried(erp.order_write(draft), mapping, world), world)
     ref = world.effect(job, write, may_send=released, posted_version=job.row.source_version)
     job.then("posted", f"accepted by {erp.name} as {ref}; not yet proved", erp_ref=ref, posted_at=world.store.now())
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 AT_ONCE, ON_SCHEDULE = "event", "schedule"
 TRIGGERS = (AT_ONCE, ON_SCHEDULE)
+_MINUTE = timedelta(minutes=1)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -29,12 +30,24 @@ class Schedule:
             return None
         return self._opened(min(changed_at + self.settle, max(changed_at, placed_at + self.at_most)), ZoneInfo(zone))
 
+    def open_for(self, wait: timedelta, since: datetime, zone: str) -> datetime:
+        """When an ERP has been open for so long at a stretch: what waits in it does not go on while it is closed."""
+        at, left = since, wait
+        while self.closed and left > timedelta(0):
+            step = min(left, _MINUTE)
+            left = wait if self._is_closed(at, ZoneInfo(zone)) else left - step
+            at += step
+        return at + left
+
     def _opened(self, settled: datetime, zone: ZoneInfo) -> datetime:
         """The first run at or after an instant. Ends because the closed hours are less than a day."""
         run = self._run(settled)
-        while any(_within(run.astimezone(zone).time(), hours) for hours in self.closed):
+        while self._is_closed(run, zone):
             run += self.every
         return run
+
+    def _is_closed(self, at: datetime, zone: ZoneInfo) -> bool:
+        return any(_within(at.astimezone(zone).time(), hours) for hours in self.closed)
 
     def _run(self, instant: datetime) -> datetime:
         late = (instant - _EPOCH) % self.every

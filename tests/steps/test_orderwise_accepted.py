@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from stage import Stage, example
+from stage import START, Stage, example
 from steps.looking import run_feed, sent
 
 from integration import casework, story
@@ -61,6 +61,27 @@ def test_an_order_that_waits_all_night_for_its_session_is_posted_once_and_its_ca
     seen_by_the_back_check(stage)
     assert len(stage.orderwise.books()["orders"]) == 1
     assert (stage.row(number).state, cases(stage)) == ("proven", [])
+
+
+@pytest.mark.parametrize("fault", ["timeout-after", "timeout-before"])
+def test_a_call_without_an_answer_shortly_before_the_erp_closes_is_not_repeated_before_it_has_opened(
+    stage: Stage, fault: str
+) -> None:
+    text = example("orderwise", stock=False).replace(
+        'trigger = "schedule"', 'trigger = "event"\nclosed = ["22:00-06:00"]'
+    )
+    stage.apply(text, "orderwise")
+    stage.clock.sleep((START.replace(hour=20, minute=50) - stage.clock.now()).total_seconds())  # 21:50 in London
+    stage.orderwise.faults.plan(fault, operation="create_order")
+    number = stage.order()
+    stage.hint(number)
+    stage.work()
+    assert f"{sent(stage, number).unknown_until:%H:%M}" == "05:15"  # 06:00 in London, and what a run may take
+    stage.sweep(48, every=600)
+    assert (stage.row(number).state, posts(stage)) == ("ready", 1)
+    stage.sweep(60, every=600)
+    assert (stage.row(number).state, cases(stage)) == ("proven", [])
+    assert (posts(stage), len(stage.orderwise.books()["orders"])) == (1 if fault == "timeout-after" else 2, 1)
 
 
 def test_what_changes_in_centra_meanwhile_posts_nothing_either(stage: Stage) -> None:

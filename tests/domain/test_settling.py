@@ -1,0 +1,32 @@
+"""How long an ERP has been open: what waits in it rests while it is closed."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from integration.domain.settling import AT_ONCE, Schedule
+
+NIGHT = Schedule(AT_ONCE, timedelta(0), timedelta(0), timedelta(minutes=15), ((time(22), time(6)),))
+ALWAYS = Schedule(AT_ONCE, timedelta(0), timedelta(0), timedelta(minutes=15))
+
+
+@pytest.mark.parametrize(
+    ("since", "minutes", "until"),
+    [
+        ("04 21:40", 15, "04 21:55"),
+        ("04 21:50", 15, "05 06:15"),  # ten minutes are no whole wait
+        ("04 23:00", 15, "05 06:15"),
+        ("05 06:00", 15, "05 06:15"),
+        ("04 23:00", 0, "04 23:00"),
+    ],
+)
+def test_a_wait_that_closed_hours_fall_into_begins_anew_when_they_end(since: str, minutes: int, until: str) -> None:
+    start, end = (datetime.strptime(f"2026-05-{at}", "%Y-%m-%d %H:%M").replace(tzinfo=UTC) for at in (since, until))
+    wait = timedelta(minutes=minutes)
+    assert NIGHT.open_for(wait, start, "UTC") == end
+    assert ALWAYS.open_for(wait, start, "UTC") == start + wait
+
+
+def test_closed_hours_are_those_of_the_erps_time_zone() -> None:
+    late = datetime(2026, 5, 4, 20, 50, tzinfo=UTC)
+    assert NIGHT.open_for(timedelta(minutes=15), late, "Europe/London") == datetime(2026, 5, 5, 5, 15, tzinfo=UTC)

@@ -10,11 +10,11 @@ from stage import Stage, example
 from steps.back import cases_of, money_row, paid_back
 from steps.looking import run_feed
 
+from integration import casework
 from integration.sandbox.centra_orders import BasketLine
 
 BEFORE = ("error-before", "timeout-before", "not-json", "throttled")
 AFTER = ("error-after", "timeout-after", "drop-after", "late", "slow")
-QUEUED = ("queued", "import-fails")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def credits(stage: Stage) -> list[dict[str, Any]]:
     return list(stage.orderwise.books()["credits"])
 
 
-@pytest.mark.parametrize("fault", [*BEFORE, *AFTER, *QUEUED])
+@pytest.mark.parametrize("fault", [*BEFORE, *AFTER, "queued"])
 def test_whatever_befalls_the_call_there_is_one_credit_of_the_refund_to_the_minor_unit(
     stage: Stage, fault: str
 ) -> None:
@@ -70,6 +70,17 @@ def test_a_credit_that_is_refused_or_costs_another_penny_is_one_exception_with_a
     assert row.state == "dead"
     (case,) = cases_of(stage, row)
     assert (case.type, bool(case.owner), len(credits(stage))) == (type, True, made)
+
+
+def test_a_credit_that_was_accepted_and_never_imported_is_posted_again_by_nobody_but_a_person(stage: Stage) -> None:
+    row = refunded(stage, "import-fails")
+    (case,) = cases_of(stage, row)
+    assert (row.state, case.type, credits(stage)) == ("dead", "EFFECT_IN_DOUBT", [])
+    assert "was accepted without an id and is not there" in case.message
+    casework.replay(stage.world, [case.id], "ann", "its import has failed")
+    stage.sweep(10, every=600)
+    row = money_row(stage, row.order_number)
+    assert (row.state, cases_of(stage, row), len(credits(stage))) == ("proven", [], 1)
 
 
 def test_an_orderwise_that_knows_no_number_again_still_gets_a_credit_once(stage: Stage) -> None:

@@ -121,7 +121,8 @@ class Credit(Orders):
             ) from refused
         ref = named(answer, "orderid", "id")
         if not ref.isdigit():
-            raise Unknown("OrderWise took the credit note and names no id: it may wait for the next run of its session")
+            message = "OrderWise took the credit note and names no id: it may wait for the next run of its session"
+            raise Unknown(message, accepted=True)
         return ref
 
     def memos(self, references: Collection[str]) -> Mapping[str, Sequence[Memo]]:

@@ -77,8 +77,8 @@ def _waits(profile: Profile, file: str) -> Iterator[Told]:
         yield "ok", what, f"every {every} min; {word} is {waits:g}", ""
     else:
         says = (
-            f"an order may wait {every} min for a run, and after {waits:g} min ({word}) one that does not show is taken for "
-            "absent and sent again: it would be there twice"
+            f"an order may wait {every} min for a run, and after {waits:g} min ({word}) one whose call was not answered is taken "
+            "for absent and sent again: it would be there twice"
         )
         yield "FAIL", what, says, f"set {word} in {file} to more than {every}"
 

@@ -88,13 +88,14 @@ def with_components(skus: Collection[str], ask: Callable[[Collection[str]], Sequ
 
 
 def kits(rows: Iterable[Row]) -> dict[str, dict[str, Fraction]]:
-    """Pieces of each component in one kit, by the kit's SKU."""
+    """Pieces of each component in one kit, by the kit's SKU; a component without a quantity is needed once at least."""
     found: dict[str, dict[str, Fraction]] = {}
     for row in rows:
-        if row["kind"] == "kit" and digits(row["quantity"]) > 0:
+        pieces = Fraction(1 if row.get("quantity") is None else digits(row["quantity"]))
+        if row["kind"] == "kit" and pieces > 0:
             parts = found.setdefault(sku_of(row), {})
             part = str(row["part"]).strip()
-            parts[part] = parts.get(part, Fraction(0)) + Fraction(digits(row["quantity"]))
+            parts[part] = parts.get(part, Fraction(0)) + pieces
     return found
 
 

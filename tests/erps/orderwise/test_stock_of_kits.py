@@ -7,7 +7,7 @@ import pytest
 from erp_benches import Bench
 from erps.orderwise.bench import bench as made
 
-from integration.erp.orderwise.stock import pieces_of
+from integration.erp.orderwise.stock import kits, pieces_of
 from integration.errors import Rejected
 from integration.ports import Figure
 
@@ -89,3 +89,8 @@ def test_a_column_that_has_no_figure_of_any_sku_is_a_wrong_column(bench: Bench) 
     with pytest.raises(Rejected) as raised:
         bench.erp.figures([SHIRT, SOCKS], [bench.warehouse])
     assert (raised.value.type, raised.value.cause) == ("SCHEMA_CHANGE", "orderwise:export stock free")
+
+
+def test_a_component_whose_quantity_is_missing_is_needed_once_at_least() -> None:
+    row = {"kind": "kit", "sku": "BOX", "part": SHIRT, "quantity": None}
+    assert kits([row, {**row, "part": SOCKS, "quantity": "2.0000"}]) == {"BOX": {SHIRT: 1, SOCKS: 2}}

@@ -106,7 +106,7 @@ SURE_EVERY, RARE_SURE_EVERY = 7, 3
 of rare calls, because few seeds have more than one or two that could suffer them."""
 MONEY_BACK = ("fulfil return", "fulfil memo", "fulfil posting", "centra return")
 FEWEST = "orderwise memo"
-"""Eight of three hundred seeds post credits into OrderWise, and few of these two: what befalls one is played fault by fault in
+"""Three of three hundred seeds post credits into OrderWise, one of them while faults last: what befalls one is played fault by fault in
 `tests/steps`, and here only beside everything else.
 """
 RARE = (

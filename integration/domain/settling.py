@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 AT_ONCE, ON_SCHEDULE = "event", "schedule"
 TRIGGERS = (AT_ONCE, ON_SCHEDULE)
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _TWO_DAYS = timedelta(minutes=1), timedelta(days=2)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -31,9 +31,11 @@ class Schedule:
         return self._opened(min(changed_at + self.settle, max(changed_at, placed_at + self.at_most)), ZoneInfo(zone))
 
     def open_for(self, wait: timedelta, since: datetime, zone: str) -> datetime:
-        """When an ERP has been open for so long at a stretch: what waits in it does not go on while it is closed."""
+        """When an ERP has been open for so long at a stretch: what waits in it does not go on while it is closed. Two days on at
+        the latest, for it may never be open for so long.
+        """
         at, left = since, wait
-        while self.closed and left > timedelta(0):
+        while self.closed and left > timedelta(0) and at - since < _TWO_DAYS:
             step = min(left, _MINUTE)
             left = wait if self._is_closed(at, ZoneInfo(zone)) else left - step
             at += step

@@ -1,5 +1,6 @@
 """How long an ERP has been open: what waits in it rests while it is closed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -30,3 +31,10 @@ def test_a_wait_that_closed_hours_fall_into_begins_anew_when_they_end(since: str
 def test_closed_hours_are_those_of_the_erps_time_zone() -> None:
     late = datetime(2026, 5, 4, 20, 50, tzinfo=UTC)
     assert NIGHT.open_for(timedelta(minutes=15), late, "Europe/London") == datetime(2026, 5, 5, 5, 15, tzinfo=UTC)
+
+
+def test_an_erp_that_is_never_open_for_so_long_is_waited_for_two_days() -> None:
+    ten_minutes_a_day = replace(NIGHT, closed=((time(0), time(12)), (time(12, 10), time(0))))
+    since = datetime(2026, 5, 4, 9, tzinfo=UTC)
+    waited = ten_minutes_a_day.open_for(timedelta(minutes=15), since, "UTC") - since
+    assert timedelta(days=2) <= waited <= timedelta(days=2, minutes=15)

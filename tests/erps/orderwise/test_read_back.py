@@ -91,3 +91,11 @@ def test_a_currency_that_is_told_by_its_id_is_the_one_that_the_mapping_has_it_fo
     (booking,) = bench.erp.bookings([draft.reference])[draft.reference]
     assert dict(standing.components) == dict(draft.components)
     assert booking.total == draft.components["total"]
+
+
+def test_an_order_that_tells_no_total_is_booked_at_nothing_and_stops_no_night(bench: Bench) -> None:
+    draft = bench.draft(lines=[BasketLine(SHIRT, 2)])
+    bench.erp.order_write(draft).send()
+    edited(bench, "h.oh_gross AS gross", "NULL AS gross")
+    (booking,) = bench.erp.bookings([draft.reference])[draft.reference]
+    assert booking.total.minor == 0

@@ -198,9 +198,8 @@ class Orders(Tenant):
         found: dict[str, list[Booking]] = {reference: [] for reference in references}
         for row in self.named("order_by_ref", references, lane="finance"):
             if row["kind"] == "order" and row["reference"] in found:
-                total = Money.of(
-                    row["gross"] or 0, self._currency(row)
-                )  # without a total it differs, and stops no other
+                # Without a total it differs, and stops no other.
+                total = Money.of(row["gross"] or 0, self._currency(row))
                 life = self._lived(row)[0]
                 booking = Booking(str(row["order_id"]), str(row["number"] or ""), life, total)
                 found[row["reference"]].append(booking)
